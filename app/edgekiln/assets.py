@@ -1,0 +1,35 @@
+"""Finds `resources/`: beside `app/` in the tree, inside the package in a wheel or a frozen app."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+from pathlib import Path
+
+from edgekiln.core.text import Words
+
+LANGUAGES = ("zh_CN", "en")
+
+
+def path(name: str = "") -> Path:
+    """The path of a resource: `path("devices/rdk-x5.toml")`."""
+    package = Path(__file__).parent
+    inside = package / "resources"
+    root = inside if inside.is_dir() else package.parent.parent / "resources"
+    return root / name
+
+
+def words(language: str) -> Words:
+    """The words of a language ("zh_CN", "en")."""
+    if language == "en":
+        return Words("en")
+    return Words(language, json.loads(path(f"translations/{language}.json").read_text("utf-8")))
+
+
+def system_language() -> str:
+    """The language the system asks for, of those we speak; English when unsure."""
+    asked = (
+        os.environ.get("EDGEKILN_LANGUAGE") or locale.getlocale()[0] or os.environ.get("LANG", "")
+    )
+    return "zh_CN" if asked.lower().startswith("zh") else "en"

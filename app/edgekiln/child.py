@@ -1,0 +1,128 @@
+"""A step in a child, awaited: for steps that need another process, and for the command line.
+
+What `jobs` is to the window. One TFLite interpreter lives in a process, TensorFlow in another, so
+a step that needs both asks for the other here.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from edgekiln.core.codec import decode, encode
+from edgekiln.core.errors import UserError
+from edgekiln.core.report import Report, silent
+from edgekiln.core.text import say
+from edgekiln.protocol import Done, Failed, Message, Progress, Ready, Request, from_line, to_line
+
+T = TypeVar("T")
+_LOG_TAIL = 40
+
+
+class ChildCrashed(Exception):
+    """The child died without an answer; `log` is the end of what it printed."""
+
+    def __init__(self, step: str, returncode: int, log: str) -> None:
+        self.step, self.returncode, self.log = step, returncode, log
+        super().__init__(f"{step} ended with {describe_exit(returncode)}\n{log}")
+
+
+class StepFailed(Exception):
+    """An error of ours inside the child, with its traceback."""
+
+
+def describe_exit(returncode: int) -> str:
+    """A process's end in words: the signal's name, or the exit code."""
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"signal {-returncode}"
+
+
+def run_step(
+    step: str, inputs: Any, plan: Any, root: Path, result_type: type[T], report: Report = silent
+) -> T:
+    """Run a step in a child and return its result.
+
+    Raises UserError as the step does, ChildCrashed when native code took the child down,
+    StepFailed for an error of ours. Ends the child when this process is interrupted.
+    """
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "edgekiln", "worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            answer = _converse(child, Request(step, encode(inputs), encode(plan), root), report)
+        finally:
+            _end(child)
+        if isinstance(answer, Done) and child.returncode == 0:
+            return decode(result_type, answer.result)
+        if isinstance(answer, Failed):
+            _raise(answer)
+        raise ChildCrashed(step, child.returncode, _tail(log))
+
+
+def _converse(child: subprocess.Popen[bytes], request: Request, report: Report) -> Message | None:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    answer: Message | None = None
+    for message in _messages(child.stdout):
+        if isinstance(message, Ready):
+            child.stdin.write(to_line(request))
+            child.stdin.flush()
+        elif isinstance(message, Progress):
+            report(message.fraction, message.text)
+        elif isinstance(message, Done | Failed):
+            answer = message
+    child.wait()
+    return answer
+
+
+def _messages(stream: IO[bytes]) -> Iterator[Message]:
+    for line in stream:
+        yield from_line(line)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(2)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            stream.close()
+
+
+def _raise(failed: Failed) -> None:
+    if failed.is_bug:
+        raise StepFailed(failed.traceback)
+    raise UserError(failed.what, failed.why, failed.do, failed.choices)
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = deque(log, maxlen=_LOG_TAIL)
+    return b"".join(lines).decode("utf-8", "replace")
+
+
+def crash_error(crashed: ChildCrashed) -> UserError:
+    """A crash of native code, in words for the user."""
+    return UserError(
+        say("The step “{step}” crashed.", step=crashed.step),
+        say("Native code ended the process ({how}).", how=describe_exit(crashed.returncode)),
+        say("Nothing was changed. The log shows where; try again or leave this step out."),
+    )

@@ -1,0 +1,76 @@
+"""What is left of the accuracy, and what it was measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekiln.core.artifact import Artifact, SchemeName, Verdict
+from edgekiln.core.data import Preprocessing
+from edgekiln.core.text import Text
+
+
+@dataclass(frozen=True)
+class AccuracyReport:
+    """Top-1 accuracy and agreement with the float model, as fractions, on `samples` samples.
+
+    `confusion[true][predicted]` counts. `outputs` is an `.npz` with `scores` [samples, classes]
+    float32, `predicted` [samples] int64, `labels` [samples] int64 (-1: unlabelled).
+    """
+
+    runtime: str  # "litert 2.3.0"
+    data: str
+    data_fingerprint: str
+    samples: int
+    accuracy: float | None
+    agreement: float | None
+    confusion: tuple[tuple[int, ...], ...]
+    class_names: tuple[str, ...]
+    outputs: Path
+    median_ms: float  # one inference on this computer, one thread; never a figure for the box
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """The same samples on the fast runtime and on the target's: where do the two differ?"""
+
+    runtime: str
+    samples: int
+    accuracy: float | None
+    agreement: float | None  # with the float model
+    same_as_fast: float  # share of samples with the same top-1 on both runtimes
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One quantized form of the model, judged. Without `artifact` it could not even be made."""
+
+    scheme: SchemeName
+    artifact: Artifact | None
+    engine: str
+    verdict: Verdict
+    report: AccuracyReport | None
+    on_target: TargetReport | None
+
+
+@dataclass(frozen=True)
+class QuantResult:
+    """All candidates of one float model and the one to take, with the reason in a sentence."""
+
+    float_report: AccuracyReport | None
+    candidates: tuple[Candidate, ...]
+    chosen: SchemeName | None
+    reason: Text
+    target: str
+    preprocessing: Preprocessing
+    preprocessing_evidence: Text
+    calibration_samples: int
+    notes: tuple[Text, ...] = ()
+
+    def candidate(self, scheme: str) -> Candidate:
+        """The candidate of a scheme; KeyError when it was not asked for."""
+        for candidate in self.candidates:
+            if candidate.scheme == scheme:
+                return candidate
+        raise KeyError(scheme)

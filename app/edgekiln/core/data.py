@@ -1,0 +1,45 @@
+"""Data and how a picture becomes the model's input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ChannelOrder = Literal["rgb", "bgr", "gray"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """value = pixel * scale + offset per channel, after resizing (bilinear) and channel order.
+
+    `pixel` is 0…255. Data that is already float is fed as stored (name "none").
+    """
+
+    name: str = "none"
+    scale: tuple[float, ...] = (1.0,)
+    offset: tuple[float, ...] = (0.0,)
+    channels: ChannelOrder = "rgb"
+
+
+PRESETS: tuple[Preprocessing, ...] = (
+    Preprocessing("0..255"),
+    Preprocessing("0..1", (1 / 255,), (0.0,)),
+    Preprocessing("-1..1", (1 / 127.5,), (-1.0,)),
+    Preprocessing(
+        "imagenet",
+        tuple(1 / 255 / s for s in (0.229, 0.224, 0.225)),
+        tuple(-m / s for m, s in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)),
+    ),
+    Preprocessing("caffe", (1.0,), (-103.939, -116.779, -123.68), "bgr"),
+)
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A folder of pictures by class or an `.npz` with `x` and `y`; at most `limit` samples of it,
+    the same share of every class, chosen by `seed`."""
+
+    path: Path
+    limit: int | None = None
+    seed: int = 0

@@ -1,0 +1,48 @@
+"""A model run on one runtime, in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgekiln.core.text import Text
+
+RuntimeFamily = Literal["litert", "tflite-runtime"]
+
+
+@dataclass(frozen=True)
+class InferInputs:
+    """`model`: a `.tflite`. `samples`: an `.npz`, one array `[samples, *shape without batch]` per
+    signature input name, in real (float) values; quantized inputs are quantized by the runner and
+    quantized outputs come back in real values."""
+
+    model: Path
+    samples: Path
+    outputs: Path  # `.npz` to write: one array `[samples, *shape without batch]` per output name
+
+
+@dataclass(frozen=True)
+class InferPlan:
+    """Which runtime family of this environment, and how many threads."""
+
+    runtime: RuntimeFamily
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class InferResult:
+    """`refused` says why the runtime would not load or run the model; then `samples` is 0."""
+
+    runtime: str  # "tflite-runtime 2.14.0"
+    samples: int
+    median_ms: float
+    refused: Text | None = None
+
+
+@dataclass(frozen=True)
+class StockPlan:
+    """TensorFlow's own quantizer on a float `.tflite`: calibration samples as in InferInputs."""
+
+    samples: Path
+    scheme: str

@@ -1,0 +1,78 @@
+"""What the user decided, before it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekiln.core.artifact import SCHEMES, SchemeName
+from edgekiln.core.data import DataSource, Preprocessing
+
+
+@dataclass(frozen=True)
+class InspectPlan:
+    """Nothing to decide."""
+
+
+@dataclass(frozen=True)
+class ConvertPlan:
+    """`signature` "" takes the default. `sizes` pins dynamic sizes by input name, whole shapes;
+    an unpinned batch becomes 1, any other unpinned size is an error."""
+
+    signature: str = ""
+    sizes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class FusionPlan:
+    """`skip`: passes not to apply. `data`: samples to prove equality on (None: random inputs)."""
+
+    skip: tuple[str, ...] = ()
+    data: DataSource | None = None
+    preprocessing: Preprocessing | None = None
+    samples: int = 32
+
+
+@dataclass(frozen=True)
+class QuantPlan:
+    """Which candidates to make, on what data, for which box profile.
+
+    `preprocessing` None lets the finder choose on the labelled calibration data.
+    """
+
+    calibration: DataSource
+    evaluation: DataSource | None
+    target: str = "this-computer"
+    schemes: tuple[SchemeName, ...] = SCHEMES
+    preprocessing: Preprocessing | None = None
+    target_samples: int = 200  # evaluation samples that are also run on the target's runtime
+    max_drop: float = 0.01  # accuracy that may be lost, as a fraction; chooses the recommendation
+
+
+@dataclass(frozen=True)
+class EvalPlan:
+    """`against`: path of the model to agree with ("" for none), its float `.tflite`."""
+
+    data: DataSource
+    runtime: str = "litert"
+    preprocessing: Preprocessing | None = None
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """`golden_samples` inputs with their outputs travel with the model for the health check."""
+
+    name: str
+    target: str
+    data: DataSource
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] = ()
+    golden_samples: int = 8
+
+
+@dataclass(frozen=True)
+class DeployPlan:
+    """`keep`: how many releases stay on the box, `current` included."""
+
+    app: str = "edgekiln"
+    keep: int = 3
+    timeout_s: float = 20.0

@@ -1,0 +1,91 @@
+"""What the window and the child say to each other: one JSON line a message.
+
+Window -> child: one Request. Child -> window: Ready, then Progress and Log, then Done or Failed.
+Done is believed only with exit code 0. Large results are files; messages carry paths.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core.text import Text
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """Run `step` (a name of the closed table) with encoded `inputs` and `plan`; results go below
+    `root`, the workspace. `inputs` may carry a Secret: a request is never logged."""
+
+    step: str
+    inputs: dict[str, Any]
+    plan: dict[str, Any]
+    root: Path
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The child is up and waits for its request."""
+
+    version: int
+    pid: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """0…1 done (None: unknown) and what is being done."""
+
+    fraction: float | None
+    text: Text
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line for the job's log."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step's result, encoded, with absolute paths."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The step failed. `is_bug` False: a UserError, to be shown; True: ours, with a traceback."""
+
+    what: Text
+    why: Text
+    do: Text
+    choices: tuple[str, ...] = ()
+    is_bug: bool = False
+    traceback: str = ""
+
+
+Message = Request | Ready | Progress | Log | Done | Failed
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Request, Ready, Progress, Log, Done, Failed)
+}
+
+
+def to_line(message: Message) -> bytes:
+    """One message as one UTF-8 line, newline included."""
+    return json.dumps(encode(message), ensure_ascii=False).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Message:
+    """The message of a line; CodecError when it is none."""
+    try:
+        data = json.loads(line)
+        kind = _KINDS[data["$"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CodecError(f"not a message: {line[:200]!r}") from error
+    return decode(kind, data)

@@ -1,0 +1,129 @@
+"""The closed table of steps, and the one way to perform one.
+
+Every step has one shape, `step(inputs, plan, out_dir, report) -> result`. A pure step is kept under
+the hash of its inputs, its plan and the releases of the tools: nothing is computed twice, and a
+folder with a `result.json` is complete. A step that talks to a box is never kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from edgekiln import __version__
+from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core.files import complete_folder, write_atomic
+from edgekiln.core.report import Report
+from edgekiln.core.text import say
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a step's function is, and whether its result may be kept."""
+
+    module: str
+    function: str
+    kept: bool = True
+
+
+STEPS: dict[str, Step] = {
+    "identify": Step("edgekiln.pipeline.identify", "identify", kept=False),
+    "inspect": Step("edgekiln.pipeline.inspect", "inspect"),
+    "inspect-source": Step("edgekiln.pipeline.convert.describe", "describe"),
+    "convert": Step("edgekiln.pipeline.convert.convert", "convert"),
+    "fuse": Step("edgekiln.pipeline.fuse.fuse", "fuse"),
+    "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize"),
+    "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
+    "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
+    "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
+    "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
+    "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
+    "pack": Step("edgekiln.ship.bundle.pack", "pack", kept=False),
+    "host-key": Step("edgekiln.ship.device.connect", "read_host_key", kept=False),
+    "probe": Step("edgekiln.ship.device.probe", "probe", kept=False),
+    "push": Step("edgekiln.ship.deploy.push", "push", kept=False),
+    "rollback": Step("edgekiln.ship.deploy.rollback", "rollback", kept=False),
+    "status": Step("edgekiln.ship.deploy.status", "status", kept=False),
+}
+_TOOLS = ("tensorflow-cpu", "tflite-runtime", "ai-edge-litert", "ai-edge-quantizer", "numpy")
+
+
+def perform(step: str, inputs: Any, plan: Any, root: Path, report: Report) -> Any:
+    """The step's result, from the store below `root` when it is there, else computed."""
+    entry = STEPS[step]
+    function = getattr(import_module(entry.module), entry.function)
+    if not entry.kept:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{step}-", dir=root) as scratch:
+            return function(inputs, plan, Path(scratch), report)
+    folder = root / "artifacts" / f"{step}-{_key(step, inputs, plan)}"
+    result_type = get_type_hints(function)["return"]
+    if (kept := _recall(folder, result_type)) is not None:
+        report(1.0, say("Taken from the workspace"))
+        return kept
+    with complete_folder(folder) as part:
+        result = encode(function(inputs, plan, part, report), base=part)
+        write_atomic(part / RESULT, json.dumps(result, ensure_ascii=False, indent=1).encode())
+    return decode(result_type, result, base=folder)
+
+
+def decode_arguments(step: str, inputs: Any, plan: Any) -> tuple[Any, Any]:
+    """Encoded inputs and plan as the types the step's function declares."""
+    entry = STEPS[step]
+    hints = get_type_hints(getattr(import_module(entry.module), entry.function))
+    return decode(hints["inputs"], inputs), decode(hints["plan"], plan)
+
+
+def result_type(step: str) -> Any:
+    """The type a step's function declares to return."""
+    entry = STEPS[step]
+    return get_type_hints(getattr(import_module(entry.module), entry.function))["return"]
+
+
+def _recall(folder: Path, result_type: Any) -> Any:
+    try:
+        data = json.loads((folder / RESULT).read_bytes())
+        return decode(result_type, data, base=folder)
+    except FileNotFoundError:
+        return None
+    except (ValueError, CodecError):
+        shutil.rmtree(folder)  # written by another release of ours: compute it again
+        return None
+
+
+def _key(step: str, inputs: Any, plan: Any) -> str:
+    parts = [step, __version__, releases(), _content(encode(inputs)), _content(encode(plan))]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _content(data: Any) -> Any:
+    """Encoded data without the paths of artifacts whose hash is beside them, and with the
+    fingerprint of data and models whose path is all there is."""
+    from edgekiln.core.files import fingerprint
+
+    if isinstance(data, list):
+        return [_content(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    kind = data.get("$")
+    content = {key: _content(value) for key, value in data.items()}
+    if kind in ("Artifact", "ModelSource"):
+        content.pop("path")
+    if kind == "DataSource":
+        content["path"] = fingerprint(Path(data["path"]))
+    return content
+
+
+@cache
+def releases() -> tuple[tuple[str, str], ...]:
+    """The tools whose release can change a result, as (name, release)."""
+    return tuple((tool, metadata.version(tool)) for tool in _TOOLS)

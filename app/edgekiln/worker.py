@@ -1,0 +1,109 @@
+"""The child: reads one Request, performs one step, answers, exits.
+
+File descriptor 1 is kept for messages and then pointed at 2, so that whatever native code prints
+lands in the job's log and never between two messages. `faulthandler` leaves the Python stack there
+when native code crashes.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import threading
+import traceback
+from importlib import import_module
+from typing import BinaryIO
+
+from edgekiln import steps
+from edgekiln.core.codec import encode
+from edgekiln.core.errors import UserError
+from edgekiln.core.text import Text, say
+from edgekiln.protocol import (
+    VERSION,
+    Done,
+    Failed,
+    Message,
+    Progress,
+    Ready,
+    Request,
+    from_line,
+    to_line,
+)
+
+FAILED = 1
+PARENT_GONE = 3
+
+
+def main(warm: str = "") -> int:
+    """Serve one request; `warm` names a module to import before saying Ready (a spare child)."""
+    out = _own_stdout()
+    faulthandler.enable()
+    _die_with_parent()
+    if warm:
+        import_module(warm)
+    _send(out, Ready(VERSION, os.getpid()))
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0  # a spare child that was not needed
+    threading.Thread(target=_watch_parent, daemon=True).start()
+    request = from_line(line)
+    if not isinstance(request, Request):
+        raise TypeError(f"expected a Request, got {type(request).__name__}")
+    return _serve(request, out)
+
+
+def _serve(request: Request, out: BinaryIO) -> int:
+    def report(fraction: float | None, text: Text) -> None:
+        _send(out, Progress(fraction, text))
+
+    try:
+        inputs, plan = steps.decode_arguments(request.step, request.inputs, request.plan)
+        result = steps.perform(request.step, inputs, plan, request.root, report)
+        _send(out, Done(encode(result)))
+        return 0
+    except UserError as error:
+        _send(out, Failed(error.what, error.why, error.do, error.choices))
+    except Exception as error:  # noqa: BLE001  (the boundary: our bug becomes a message)
+        _send(out, _bug(error))
+    return FAILED
+
+
+def _bug(error: Exception) -> Failed:
+    trace = traceback.format_exc()
+    sys.stderr.write(trace)
+    return Failed(
+        say("This step failed because of an error in EdgeKiln."),
+        say("{kind}: {text}", kind=type(error).__name__, text=str(error)[:500]),
+        say("Nothing was changed. Please send us the log of this job."),
+        is_bug=True,
+        traceback=trace,
+    )
+
+
+def _own_stdout() -> BinaryIO:
+    messages = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(messages, "wb", buffering=0)
+
+
+def _send(out: BinaryIO, message: Message) -> None:
+    out.write(to_line(message))
+
+
+def _watch_parent() -> None:
+    """End with the parent: it holds our stdin open for as long as it lives."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(PARENT_GONE)
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends us with the parent even while native code holds the GIL."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+    import signal
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
