@@ -47,7 +47,7 @@ STEPS: dict[str, Step] = {
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
-    "pack": Step("edgekiln.ship.bundle.pack", "pack", kept=False),
+    "bundle": Step("edgekiln.bundling", "bundle", kept=False),
     "host-key": Step("edgekiln.ship.device.connect", "read_host_key", kept=False),
     "probe": Step("edgekiln.ship.device.probe", "probe", kept=False),
     "push": Step("edgekiln.ship.deploy.push", "push", kept=False),

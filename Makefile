@@ -1,0 +1,34 @@
+# Every target does all its own set-up. `make demo` first, `make test` before every commit.
+SHELL := /bin/sh
+BIN := .venv/bin
+REPORT ?= edgekiln-demo.html
+
+.PHONY: demo run test lint bench environment window-packages test-packages
+
+environment:
+	@sh packaging/install-system-packages.sh base
+	@sh packaging/make-environment.sh
+
+window-packages:
+	@sh packaging/install-system-packages.sh window
+
+test-packages:
+	@sh packaging/install-system-packages.sh window test
+
+demo: environment
+	@$(BIN)/edgekiln demo --report $(REPORT)
+
+run: environment window-packages
+	@$(BIN)/edgekiln
+
+lint: environment
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint test-packages
+	$(BIN)/python -m pytest
+
+bench: environment test-packages
+	$(BIN)/python tests/bench/bench.py

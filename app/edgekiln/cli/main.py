@@ -1,0 +1,156 @@
+"""The command line: which command, which options, which exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgekiln import __version__, assets
+from edgekiln.cli import boxes, models
+from edgekiln.cli.output import Output
+from edgekiln.cli.run import Runner
+from edgekiln.core.artifact import SCHEMES
+from edgekiln.core.data import PRESETS
+from edgekiln.core.errors import UserError
+from edgekiln.core.workspace import Workspace, default_root
+
+Command = Callable[[argparse.Namespace, Runner], int]
+USER_ERROR, INTERRUPTED = 1, 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; 0 only on success."""
+    arguments = parser().parse_args(argv)
+    output = Output(assets.words(arguments.language), arguments.json)
+    root = Path(arguments.workspace) if arguments.workspace else default_root()
+    try:
+        Workspace(root)
+        command: Command = arguments.command
+        return command(arguments, Runner(root, output))
+    except UserError as error:
+        output.error(error)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        output.end_progress()
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="pure JSON on stdout")
+    common.add_argument("--workspace", metavar="FOLDER", help="where results are kept")
+    common.add_argument("--language", choices=assets.LANGUAGES, default=assets.system_language())
+    top = argparse.ArgumentParser(
+        prog="edgekiln",
+        description="Trained TensorFlow models onto edge boxes, proven on the runtime the box has. "
+        "Without a command the window opens.",
+    )
+    top.add_argument("--version", action="version", version=f"edgekiln {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_models(commands, common)
+    _add_boxes(commands, common)
+    _add_demo(commands, common)
+    return top
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(
+    commands: _Commands, common: argparse.ArgumentParser, name: str, help_: str, run: Command
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, parents=[common], help=help_, description=help_)
+    command.set_defaults(command=run)
+    return command
+
+
+def _add_models(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    inspect = _command(commands, common, "inspect", "say what a model is", models.inspect)
+    inspect.add_argument("model", metavar="MODEL")
+
+    fuse = _command(commands, common, "fuse", "convert and fuse, proven equal", models.fuse)
+    _model_options(fuse, "model", "MODEL")
+    fuse.add_argument("-o", "--out", required=True, metavar="OUT.tflite")
+    fuse.add_argument("--data", metavar="D", help="samples to prove equality on")
+    fuse.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PASS")
+
+    quantize = _command(
+        commands, common, "quantize", "make candidates, gate and judge them", models.quantize
+    )
+    _model_options(quantize, "model", "MODEL")
+    quantize.add_argument("--calibration", required=True, metavar="D")
+    quantize.add_argument("--evaluation", metavar="D")
+    quantize.add_argument("--target", default="this-computer", metavar="PROFILE")
+    quantize.add_argument("--scheme", nargs="+", action="extend", choices=SCHEMES, metavar="S")
+    quantize.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PASS")
+    quantize.add_argument("--max-drop", type=float, default=0.01, metavar="FRACTION")
+    quantize.add_argument("-o", "--out", required=True, metavar="DIR")
+
+    evaluate = _command(commands, common, "evaluate", "measure on data", models.evaluate)
+    _model_options(evaluate, "artifact", "ARTIFACT")
+    evaluate.add_argument("--against", metavar="MODEL")
+    evaluate.add_argument("--data", required=True, metavar="D")
+    evaluate.add_argument("--runtime", choices=("litert", "tflite-runtime"), default="litert")
+
+    pack = _command(commands, common, "pack", "sign a candidate for a box", models.pack)
+    pack.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
+    pack.add_argument("--scheme", metavar="S", help="default: the recommended one")
+    pack.add_argument("--data", metavar="D", help="golden inputs; default: the calibration data")
+    pack.add_argument("--name", default="model", metavar="NAME")
+    pack.add_argument("-o", "--out", metavar="BUNDLE.zip")
+
+
+def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) -> None:
+    command.add_argument(name, metavar=metavar)
+    command.add_argument("--signature", default="", metavar="KEY")
+    command.add_argument("--pin", action="append", default=[], metavar="NAME=1,224,224,3")
+    names = ["none", *(preset.name for preset in PRESETS)]
+    command.add_argument("--preprocessing", choices=names, help="default: found on labelled data")
+
+
+def _add_boxes(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    device = commands.add_parser("device", help="add | probe | list | remove boxes")
+    verbs = device.add_subparsers(required=True, metavar="VERB")
+    add = _command(verbs, common, "add", "add a box and pin its host key", boxes.add)
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--host", required=True)
+    add.add_argument("--port", type=int, default=22)
+    add.add_argument("--user", required=True)
+    add.add_argument("--key", metavar="FILE", help="private key to log in with")
+    add.add_argument("--profile", default="this-computer")
+    add.add_argument("--fingerprint", default="", metavar="SHA256:…")
+    add.add_argument("--password-stdin", action="store_true")
+    probe = _command(verbs, common, "probe", "say what a box is", boxes.probe)
+    probe.add_argument("device", metavar="NAME")
+    probe.add_argument("--password-stdin", action="store_true")
+    _command(verbs, common, "list", "the known boxes", boxes.list_devices)
+    remove = _command(verbs, common, "remove", "forget a box", boxes.remove)
+    remove.add_argument("device", metavar="NAME")
+
+    push = _command(commands, common, "push", "bring a bundle live on a box", boxes.push)
+    push.add_argument("bundle", metavar="BUNDLE")
+    rollback = _command(commands, common, "rollback", "the release before", boxes.rollback)
+    status = _command(commands, common, "status", "what is on a box", boxes.show_status)
+    for command in (push, rollback, status):
+        command.add_argument("--device", required=True, metavar="NAME")
+        command.add_argument("--password-stdin", action="store_true")
+        command.add_argument("--app", default="edgekiln", help="releases of one app replace each other")
+        command.add_argument("--keep", type=int, default=3, help="releases kept on the box")
+
+
+def _add_demo(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    demo = _command(commands, common, "demo", "the whole way on the embedded sample", _demo)
+    demo.add_argument("--report", metavar="FILE.html", default="edgekiln-demo.html")
+
+
+def _demo(arguments: argparse.Namespace, run: Runner) -> int:
+    from edgekiln.demo import demo
+
+    return demo(arguments, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

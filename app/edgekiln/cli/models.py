@@ -1,0 +1,338 @@
+"""The commands on a model: inspect, fuse, quantize, evaluate, pack."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgekiln.cli.output import kilobytes, percent, plain
+from edgekiln.cli.run import Runner, check_writable, copy_artifact, data_source
+from edgekiln.core.accuracy import AccuracyReport, Candidate, EvalInputs, QuantResult
+from edgekiln.core.artifact import SCHEMES
+from edgekiln.core.bundle import Bundle, BundleInputs
+from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core.data import PRESETS, Preprocessing
+from edgekiln.core.errors import UserError
+from edgekiln.core.files import write_atomic
+from edgekiln.core.model import InspectedModel, TensorSpec
+from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan, PackPlan, QuantPlan
+from edgekiln.core.text import say
+
+RESULT = "quantized.json"
+
+
+def inspect(arguments: Namespace, run: Runner) -> int:
+    """Say what a model is."""
+    model = run.inspect(Path(arguments.model))
+    run.output.result(_inspected(model, run))
+    _print_model(model, run)
+    return 0
+
+
+def _inspected(model: InspectedModel, run: Runner) -> dict[str, Any]:
+    data: dict[str, Any] = plain(model, run.output.words)
+    source = data.pop("source")
+    return {"path": source["path"], "kind": source["kind"], **data}
+
+
+def _print_model(model: InspectedModel, run: Runner) -> None:
+    out = run.output
+    out.line("{path} ({kind})", path=str(model.source.path), kind=model.source.kind)
+    macs = "–" if model.macs is None else f"{model.macs / 1e6:,.2f} M"
+    out.line(
+        "{parameters:,} parameters, {macs} MACs, {size}",
+        parameters=model.parameters,
+        macs=macs,
+        size=kilobytes(model.size_bytes),
+    )
+    words = out.words
+    head = [words("Signature"), words("Direction"), words("Name"), words("Shape"), words("Type")]
+    rows = [
+        [signature.key, direction, *_tensor(tensor)]
+        for signature in model.signatures
+        for direction, tensors in (
+            (words("input"), signature.inputs),
+            (words("output"), signature.outputs),
+        )
+        for tensor in tensors
+    ]
+    out.table(head, rows)
+    out.line()
+    rows = [[operator.name, str(operator.count)] for operator in model.operators]
+    out.table([words("Operator"), words("Count")], rows)
+    for note in model.notes:
+        out.text(note)
+
+
+def _tensor(tensor: TensorSpec) -> list[str]:
+    shape = "×".join("?" if size < 0 else str(size) for size in tensor.shape)
+    return [tensor.name, shape or "()", tensor.dtype]
+
+
+def convert_plan(arguments: Namespace) -> ConvertPlan:
+    """`--signature KEY` and `--pin NAME=1,224,224,3`."""
+    sizes = []
+    for pin in arguments.pin:
+        name, _, shape = pin.partition("=")
+        try:
+            sizes.append((name, tuple(int(size) for size in shape.split(","))))
+        except ValueError as error:
+            raise UserError(
+                say("“{pin}” is no size.", pin=pin),
+                say("A pinned input is its name and its whole shape."),
+                say("Write it like --pin image=1,224,224,3"),
+            ) from error
+    return ConvertPlan(arguments.signature, tuple(sizes))
+
+
+def preprocessing(arguments: Namespace) -> Preprocessing | None:
+    """The preset the user named; None lets the finder choose."""
+    named = {preset.name: preset for preset in (*PRESETS, Preprocessing())}
+    return named[arguments.preprocessing] if arguments.preprocessing else None
+
+
+def fuse(arguments: Namespace, run: Runner) -> int:
+    """Fuse, prove, and put the result where asked."""
+    out = Path(arguments.out)
+    check_writable(out.absolute().parent)
+    plan = FusionPlan(
+        tuple(arguments.skip), data_source(arguments.data), preprocessing(arguments)
+    )
+    result = run.fuse(Path(arguments.model), convert_plan(arguments), plan)
+    result = replace(result, artifact=copy_artifact(result.artifact, out))
+    data: dict[str, Any] = plain(result, run.output.words)
+    run.output.result({"path": str(result.artifact.path), **data})
+    output, words = run.output, run.output.words
+    output.line(
+        "{before} operators became {after}; largest difference {error:.1e} on {count} samples ({runtime})",
+        before=result.ops_before,
+        after=result.ops_after,
+        error=result.max_abs_error,
+        count=result.proof_samples,
+        runtime=result.runtime,
+    )
+    rows = [[p.name, str(p.applied), words.render(p.title)] for p in result.passes]
+    output.table([words("Pass"), words("Applied"), ""], rows)
+    return 0
+
+
+def quantize(arguments: Namespace, run: Runner) -> int:
+    """Make, gate and judge the candidates; copy them where asked."""
+    folder = Path(arguments.out).absolute()
+    check_writable(folder)
+    calibration, evaluation = data_source(arguments.calibration), data_source(arguments.evaluation)
+    assert calibration is not None
+    chosen_preprocessing = preprocessing(arguments)
+    fused = run.fuse(
+        Path(arguments.model),
+        convert_plan(arguments),
+        FusionPlan(tuple(arguments.skip), calibration, chosen_preprocessing),
+    )
+    plan = QuantPlan(
+        calibration,
+        evaluation,
+        arguments.target,
+        tuple(arguments.scheme or SCHEMES),
+        chosen_preprocessing,
+        max_drop=arguments.max_drop,
+    )
+    result = copy_candidates(run.step("quantize", fused.artifact, plan, QuantResult), folder)
+    write_atomic(
+        folder / RESULT,
+        json.dumps(
+            {"calibration": str(calibration.path), "result": encode(result, folder)},
+            ensure_ascii=False,
+            indent=1,
+        ).encode(),
+    )
+    run.output.result(quantized_json(result, run))
+    print_candidates(result, run)
+    if result.chosen is None:
+        raise UserError(
+            say("No candidate may go on {target}.", target=result.target),
+            result.reason,
+            say("Allow a larger drop with --max-drop, or choose other schemes or another target."),
+        )
+    return 0
+
+
+def copy_candidates(result: QuantResult, folder: Path) -> QuantResult:
+    """The candidates' files in the user's folder."""
+    copied = tuple(
+        replace(c, artifact=c.artifact and copy_artifact(c.artifact, folder / f"{c.scheme}.tflite"))
+        for c in result.candidates
+    )
+    return replace(result, candidates=copied)
+
+
+def quantized_json(result: QuantResult, run: Runner) -> dict[str, Any]:
+    """The contract of `quantize --json`."""
+    words = run.output.words
+    float_report = result.float_report
+    return {
+        "float_accuracy": float_report and float_report.accuracy,
+        "samples": float_report and float_report.samples,
+        "chosen": result.chosen,
+        "reason": words.render(result.reason),
+        "target": result.target,
+        "preprocessing": plain(result.preprocessing, words),
+        "preprocessing_evidence": words.render(result.preprocessing_evidence),
+        "candidates": [_candidate_json(candidate, run) for candidate in result.candidates],
+        "notes": [words.render(note) for note in result.notes],
+    }
+
+
+def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
+    artifact, report, target = candidate.artifact, candidate.report, candidate.on_target
+    verdict = candidate.verdict
+    return {
+        "scheme": candidate.scheme,
+        "path": artifact and str(artifact.path),
+        "size_bytes": artifact and artifact.size_bytes,
+        "sha256": artifact and artifact.sha256,
+        "engine": candidate.engine,
+        "runtime": report and report.runtime,
+        "samples": report and report.samples,
+        "accuracy": report and report.accuracy,
+        "agreement": report and report.agreement,
+        "target_runtime": verdict.target_runtime,
+        "measured_on": verdict.measured_on,
+        "accuracy_on_target": target and target.accuracy,
+        "samples_on_target": target and target.samples,
+        "same_as_fast": target and target.same_as_fast,
+        "usable": verdict.usable,
+        "why_not": verdict.why_not and run.output.words.render(verdict.why_not),
+        "needs_runtime": verdict.needs_runtime,
+    }
+
+
+def print_candidates(result: QuantResult, run: Runner) -> None:
+    """One readable table: what each candidate keeps, and whether it may go on the box."""
+    words, out = run.output.words, run.output
+    out.table(
+        [
+            words("Scheme"),
+            words("Size"),
+            words("Accuracy"),
+            words("Agreement"),
+            words("On target"),
+            words("Verdict"),
+        ],
+        [_candidate_row(candidate, result, run) for candidate in result.candidates],
+    )
+    if (first := next((c for c in result.candidates if c.report and c.on_target), None)) is not None:
+        assert first.report is not None
+        assert first.on_target is not None
+        out.line(
+            "Accuracy: {samples} samples, {runtime}. On target: {on_target} samples, {target}.",
+            samples=first.report.samples,
+            runtime=first.report.runtime,
+            on_target=first.on_target.samples,
+            target=first.on_target.runtime,
+        )
+    out.text(result.reason)
+    for note in result.notes:
+        out.text(note)
+
+
+def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> list[str]:
+    words = run.output.words
+    artifact, report, target = candidate.artifact, candidate.report, candidate.on_target
+    why = candidate.verdict.why_not
+    verdict = words.render(why) if why else words("usable")
+    return [
+        candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
+        kilobytes(artifact.size_bytes) if artifact else "–",
+        percent(report and report.accuracy),
+        percent(report and report.agreement),
+        percent(target and target.accuracy),
+        verdict,
+    ]
+
+
+def evaluate(arguments: Namespace, run: Runner) -> int:
+    """Measure one artifact on data, beside another when asked."""
+    plan = convert_plan(arguments)
+    data = data_source(arguments.data)
+    assert data is not None
+    artifact = run.convert(Path(arguments.artifact), plan)
+    against = run.convert(Path(arguments.against), plan) if arguments.against else None
+    report = run.step(
+        "evaluate",
+        EvalInputs(artifact, against),
+        EvalPlan(data, arguments.runtime, preprocessing(arguments)),
+        AccuracyReport,
+    )
+    run.output.result(plain(report, run.output.words))
+    run.output.line(
+        "Accuracy {accuracy}, agreement {agreement}: {samples} samples, {runtime}, {ms:.2f} ms a sample",
+        accuracy=percent(report.accuracy),
+        agreement=percent(report.agreement),
+        samples=report.samples,
+        runtime=report.runtime,
+        ms=report.median_ms,
+    )
+    return 0
+
+
+def pack(arguments: Namespace, run: Runner) -> int:
+    """Sign a candidate with all that a box needs to check it."""
+    result, calibration = read_quantized(Path(arguments.folder))
+    scheme = arguments.scheme or result.chosen
+    candidate = _candidate(result, scheme)
+    report = candidate.report
+    data = data_source(arguments.data or calibration)
+    assert data is not None
+    destination = Path(arguments.out or f"{arguments.name}-{scheme}.zip").absolute()
+    check_writable(destination.parent)
+    bundle = run.step(
+        "bundle",
+        BundleInputs(candidate, data, destination),
+        PackPlan(
+            arguments.name,
+            result.target,
+            data,
+            result.preprocessing,
+            report.class_names if report else (),
+        ),
+        Bundle,
+    )
+    run.output.result(plain(bundle, run.output.words))
+    run.output.line(
+        "{path}: release {release}, {size}, signed by {key}",
+        path=str(bundle.path),
+        release=bundle.manifest.release,
+        size=kilobytes(bundle.size_bytes),
+        key=bundle.public_key[:16],
+    )
+    return 0
+
+
+def _candidate(result: QuantResult, scheme: str | None) -> Candidate:
+    try:
+        return result.candidate(scheme or "")
+    except KeyError as error:
+        made = tuple(c.scheme for c in result.candidates)
+        raise UserError(
+            say("There is no candidate “{scheme}”.", scheme=scheme or "–"),
+            say("This folder has: {made}.", made=", ".join(made)),
+            say("Name one of these with --scheme."),
+            choices=made,
+        ) from error
+
+
+def read_quantized(folder: Path) -> tuple[QuantResult, str]:
+    """What `quantize` left in a folder: the result and the path of its calibration data."""
+    try:
+        data = json.loads((folder / RESULT).read_bytes())
+        base = folder.absolute()
+        return decode(QuantResult, data["result"], base), str(data["calibration"])
+    except (OSError, ValueError, KeyError, CodecError) as error:
+        raise UserError(
+            say("{folder} is not a folder that “edgekiln quantize” made.", folder=str(folder)),
+            say("Its {file} is missing or unreadable.", file=RESULT),
+            say("Run “edgekiln quantize … -o FOLDER” first and give that folder."),
+        ) from error

@@ -1,0 +1,89 @@
+"""The path of a model as the commands walk it: each step in a child, each result kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edgekiln.child import ChildCrashed, crash_error, run_step
+from edgekiln.cli.output import Output
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import DataSource
+from edgekiln.core.errors import UserError
+from edgekiln.core.files import copy_atomic
+from edgekiln.core.fusion import FusionResult
+from edgekiln.core.model import InspectedModel, ModelSource
+from edgekiln.core.plans import ConvertPlan, FusionPlan, InspectPlan
+from edgekiln.core.text import say
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs steps below a workspace and says how far they are."""
+
+    root: Path
+    output: Output
+
+    def step(self, name: str, inputs: Any, plan: Any, result_type: type[T]) -> T:
+        """One step; a crash of native code becomes words for the user."""
+        try:
+            return run_step(name, inputs, plan, self.root, result_type, self.output.report)
+        except ChildCrashed as crashed:
+            raise crash_error(crashed) from crashed
+
+    def identify(self, model: Path) -> ModelSource:
+        """What kind of model lies at a path."""
+        return self.step("identify", model.absolute(), InspectPlan(), ModelSource)
+
+    def inspect(self, model: Path) -> InspectedModel:
+        """What can be said of it without running it."""
+        return self.step("inspect", self.identify(model), InspectPlan(), InspectedModel)
+
+    def convert(self, model: Path, plan: ConvertPlan) -> Artifact:
+        """Its float `.tflite`."""
+        return self.step("convert", self.identify(model), plan, Artifact)
+
+    def fuse(self, model: Path, convert: ConvertPlan, plan: FusionPlan) -> FusionResult:
+        """Its fused float `.tflite`."""
+        return self.step("fuse", self.convert(model, convert), plan, FusionResult)
+
+
+def data_source(path: str | None) -> DataSource | None:
+    """The data at a path, absolute, so that a result names it wherever it is read."""
+    return None if path is None else DataSource(Path(path).absolute())
+
+
+def copy_artifact(artifact: Artifact, target: Path) -> Artifact:
+    """A copy of an artifact where the user asked for it; complete or absent."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_atomic(artifact.path, target)
+    except OSError as error:
+        raise unwritable(target.parent, error) from error
+    return replace(artifact, path=target.absolute())
+
+
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """A folder that cannot be written, in words."""
+    return UserError(
+        say("{folder} cannot be written.", folder=str(folder)),
+        say("The system says: {reason}.", reason=error.strerror or str(error)),
+        say("Choose another folder, or change its permissions. Nothing was left there."),
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """Fail before the work, not after it, when the result could not be put down."""
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    probe = folder / ".edgekiln-write-test"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    for path in made:
+        path.rmdir()
