@@ -1,4 +1,4 @@
-"""The one step that needs both sides: golden outputs from the pipeline, a signed bundle from ship."""
+"""The one step that needs both sides: golden outputs by `pipeline`, a signed bundle by `ship`."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ class Request:
     `root`, the workspace. `inputs` may carry a Secret: a request is never logged."""
 
     step: str
-    inputs: dict[str, Any]
-    plan: dict[str, Any]
+    inputs: Any
+    plan: Any
     root: Path
 
 
@@ -55,7 +55,7 @@ class Log:
 class Done:
     """The step's result, encoded, with absolute paths."""
 
-    result: dict[str, Any]
+    result: Any
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,11 @@ def _send(out: BinaryIO, message: Message) -> None:
 
 
 def _watch_parent() -> None:
-    """End with the parent: it holds our stdin open for as long as it lives."""
-    while sys.stdin.buffer.read(1):
+    """End with the parent: it holds our stdin open for as long as it lives.
+
+    Read below Python's buffer, whose lock would be ours for good when the interpreter shuts down.
+    """
+    while os.read(0, 1):
         pass
     os._exit(PARENT_GONE)
 

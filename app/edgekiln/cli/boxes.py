@@ -18,10 +18,10 @@ from edgekiln.core.device import (
     DeviceStatus,
     Health,
     HostKey,
-    HostKeyPlan,
     ProbePlan,
     PushInputs,
     PushResult,
+    ReadHostKeyPlan,
     Secret,
 )
 from edgekiln.core.devices import DeviceList
@@ -41,7 +41,7 @@ def add(arguments: Namespace, run: Runner) -> int:
         arguments.profile,
         key_file=Path(arguments.key).absolute() if arguments.key else None,
     )
-    key = run.step("host-key", Contact(device), HostKeyPlan(), HostKey)
+    key = run.step("host-key", Contact(device), ReadHostKeyPlan(), HostKey)
     _confirm(key, arguments.fingerprint, run)
     known = DeviceList(run.root)
     known.put(device)
@@ -96,7 +96,9 @@ def contact(arguments: Namespace, run: Runner) -> Contact:
     if secret is None and device.key_file is None and sys.stdin.isatty():
         run.output.end_progress()
         secret = Secret(
-            getpass(run.output.words("Password of {user}@{host}: ", user=device.user, host=device.host))
+            getpass(
+                run.output.words("Password of {user}@{host}: ", user=device.user, host=device.host)
+            )
         )
     return Contact(device, secret)
 
@@ -126,13 +128,18 @@ def _gigabytes(size: int | None) -> str:
     return "–" if size is None else f"{size / 1e9:.1f} GB"
 
 
-def list_devices(arguments: Namespace, run: Runner) -> int:
+def list_devices(_: Namespace, run: Runner) -> int:
     """The known boxes."""
     devices = DeviceList(run.root).all()
     run.output.result({"devices": plain(devices, run.output.words)})
     words = run.output.words
     rows = [
-        [d.name, f"{d.user}@{d.host}:{d.port}", d.profile, d.host_key.fingerprint if d.host_key else "–"]
+        [
+            d.name,
+            f"{d.user}@{d.host}:{d.port}",
+            d.profile,
+            d.host_key.fingerprint if d.host_key else "–",
+        ]
         for d in devices
     ]
     run.output.table(
@@ -188,7 +195,8 @@ def print_health(health: Health, run: Runner) -> None:
     error = "–" if health.max_relative_error is None else f"{health.max_relative_error:.1e}"
     ms = "–" if health.median_ms is None else f"{health.median_ms:.2f}"
     run.output.line(
-        "Health: {verdict}; {runtime}, {samples} golden samples, largest difference {error}, {ms} ms",
+        "Health: {verdict}; {runtime}, {samples} golden samples, "
+        "largest difference {error}, {ms} ms",
         verdict=run.output.words("good") if health.healthy else health.reason,
         runtime=health.runtime or "–",
         samples=health.samples,

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekiln import __version__, assets
 from edgekiln.cli import boxes, models
@@ -17,6 +18,8 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.workspace import Workspace, default_root
 
 Command = Callable[[argparse.Namespace, Runner], int]
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 USER_ERROR, INTERRUPTED = 1, 130
 
 
@@ -56,18 +59,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 def _command(
-    commands: _Commands, common: argparse.ArgumentParser, name: str, help_: str, run: Command
+    commands: Subparsers, common: argparse.ArgumentParser, name: str, help_: str, run: Command
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, parents=[common], help=help_, description=help_)
     command.set_defaults(command=run)
     return command
 
 
-def _add_models(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     inspect = _command(commands, common, "inspect", "say what a model is", models.inspect)
     inspect.add_argument("model", metavar="MODEL")
 
@@ -111,7 +111,7 @@ def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) ->
     command.add_argument("--preprocessing", choices=names, help="default: found on labelled data")
 
 
-def _add_boxes(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_boxes(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     device = commands.add_parser("device", help="add | probe | list | remove boxes")
     verbs = device.add_subparsers(required=True, metavar="VERB")
     add = _command(verbs, common, "add", "add a box and pin its host key", boxes.add)
@@ -137,11 +137,13 @@ def _add_boxes(commands: _Commands, common: argparse.ArgumentParser) -> None:
     for command in (push, rollback, status):
         command.add_argument("--device", required=True, metavar="NAME")
         command.add_argument("--password-stdin", action="store_true")
-        command.add_argument("--app", default="edgekiln", help="releases of one app replace each other")
+        command.add_argument(
+            "--app", default="edgekiln", help="releases of one app replace each other"
+        )
         command.add_argument("--keep", type=int, default=3, help="releases kept on the box")
 
 
-def _add_demo(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_demo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     demo = _command(commands, common, "demo", "the whole way on the embedded sample", _demo)
     demo.add_argument("--report", metavar="FILE.html", default="edgekiln-demo.html")
 

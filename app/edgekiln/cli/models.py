@@ -98,16 +98,15 @@ def fuse(arguments: Namespace, run: Runner) -> int:
     """Fuse, prove, and put the result where asked."""
     out = Path(arguments.out)
     check_writable(out.absolute().parent)
-    plan = FusionPlan(
-        tuple(arguments.skip), data_source(arguments.data), preprocessing(arguments)
-    )
+    plan = FusionPlan(tuple(arguments.skip), data_source(arguments.data), preprocessing(arguments))
     result = run.fuse(Path(arguments.model), convert_plan(arguments), plan)
     result = replace(result, artifact=copy_artifact(result.artifact, out))
     data: dict[str, Any] = plain(result, run.output.words)
     run.output.result({"path": str(result.artifact.path), **data})
     output, words = run.output, run.output.words
     output.line(
-        "{before} operators became {after}; largest difference {error:.1e} on {count} samples ({runtime})",
+        "{before} operators became {after}; "
+        "largest difference {error:.1e} on {count} samples ({runtime})",
         before=result.ops_before,
         after=result.ops_after,
         error=result.max_abs_error,
@@ -223,7 +222,9 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
         ],
         [_candidate_row(candidate, result, run) for candidate in result.candidates],
     )
-    if (first := next((c for c in result.candidates if c.report and c.on_target), None)) is not None:
+    if (
+        first := next((c for c in result.candidates if c.report and c.on_target), None)
+    ) is not None:
         assert first.report is not None
         assert first.on_target is not None
         out.line(
@@ -246,9 +247,9 @@ def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> li
     return [
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",
-        percent(report and report.accuracy),
-        percent(report and report.agreement),
-        percent(target and target.accuracy),
+        percent(report.accuracy if report else None),
+        percent(report.agreement if report else None),
+        percent(target.accuracy if target else None),
         verdict,
     ]
 
@@ -268,7 +269,8 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     )
     run.output.result(plain(report, run.output.words))
     run.output.line(
-        "Accuracy {accuracy}, agreement {agreement}: {samples} samples, {runtime}, {ms:.2f} ms a sample",
+        "Accuracy {accuracy}, agreement {agreement}: "
+        "{samples} samples, {runtime}, {ms:.2f} ms a sample",
         accuracy=percent(report.accuracy),
         agreement=percent(report.agreement),
         samples=report.samples,

@@ -11,6 +11,17 @@ from edgekiln.core.text import Text
 
 
 @dataclass(frozen=True)
+class Differing:
+    """A sample the candidate sees otherwise than the float model: its index in the data as loaded,
+    its label (-1: unlabelled), and both predicted classes."""
+
+    index: int
+    label: int
+    float_class: int
+    candidate_class: int
+
+
+@dataclass(frozen=True)
 class AccuracyReport:
     """Top-1 accuracy and agreement with the float model, as fractions, on `samples` samples.
 
@@ -29,6 +40,7 @@ class AccuracyReport:
     outputs: Path
     median_ms: float  # one inference on this computer, one thread; never a figure for the box
     preprocessing: Preprocessing
+    differing: tuple[Differing, ...] = ()  # from the float model's top-1, the first of them
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekiln.core.data import Preprocessing
+from edgekiln.core.accuracy import Candidate
+from edgekiln.core.data import DataSource, Preprocessing
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,31 @@ class Bundle:
     size_bytes: int
     manifest: Manifest
     public_key: str
+
+
+@dataclass(frozen=True)
+class PackInputs:
+    """A judged candidate and its golden samples, made on the target's runtime.
+
+    `golden_inputs` and `golden_outputs`: `.npz` as in InferInputs, one array `[samples, *shape
+    without batch]` per input and output name, real values. The signing key lies below `workspace`
+    (None: the default root).
+    """
+
+    candidate: Candidate
+    runtime: str  # "tflite-runtime 2.14.0": what the box must have
+    golden_inputs: Path
+    golden_outputs: Path
+    golden_measured_on: str
+    max_relative_error: float
+    destination: Path  # the `.zip` to write
+    workspace: Path | None = None
+
+
+@dataclass(frozen=True)
+class BundleInputs:
+    """A candidate to pack, the data its golden inputs come from, and the `.zip` to write."""
+
+    candidate: Candidate
+    data: DataSource
+    destination: Path

@@ -65,6 +65,28 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class ReadHostKeyPlan:
+    """How long to wait for the box's identity; nobody logs in for it."""
+
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """How long each question to a box may take."""
+
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class PushInputs:
+    """A bundle (`.zip`) and the box it goes to."""
+
+    contact: Contact
+    bundle: Path
+
+
+@dataclass(frozen=True)
 class DeviceFacts:
     """What a probe saw. Sizes in bytes; "" or None where the box did not say."""
 
@@ -92,6 +114,7 @@ class Health:
     max_relative_error: float | None
     median_ms: float | None  # measured on the box
     reason: str = ""
+    why: Text | None = None  # the reason, translatable; None when healthy
 
 
 @dataclass(frozen=True)

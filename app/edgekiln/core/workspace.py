@@ -69,14 +69,14 @@ class Workspace:
             )
 
     def load(self) -> InHand:
-        """What was in hand last; an empty table when the file is of another release of ours."""
+        """What was in hand last. A file we cannot read (another release of ours) is put aside."""
+        file = self.root / "workspace.json"
         try:
-            return decode(
-                InHand, json.loads((self.root / "workspace.json").read_bytes()), self.root
-            )
+            return decode(InHand, json.loads(file.read_bytes()), self.root)
         except FileNotFoundError:
             return InHand()
         except (ValueError, CodecError):
+            file.replace(self.root / "workspace.json.unreadable")
             return InHand()
 
     def save(self, in_hand: InHand) -> None:

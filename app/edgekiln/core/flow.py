@@ -1,0 +1,184 @@
+"""What a wizard asks, in order, without a window: a table of steps over one typed draft.
+
+A page only edits the draft; the table says what comes next and what still stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from edgekiln.core.artifact import CALIBRATED_SCHEMES, SCHEMES, SchemeName
+from edgekiln.core.codec import CodecError, decode
+from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.model import DYNAMIC, Signature
+from edgekiln.core.plans import ConvertPlan, FusionPlan, QuantPlan
+from edgekiln.core.text import Text, say
+
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class FlowStep(Generic[D]):
+    """One page of a wizard: its name, its title, and what stands in the way of leaving it."""
+
+    name: str
+    title: Text
+    problems: Callable[[D], tuple[Text, ...]]
+
+
+@dataclass(frozen=True)
+class Flow(Generic[D]):
+    """The steps of a wizard, in order."""
+
+    steps: tuple[FlowStep[D], ...]
+
+    def names(self) -> tuple[str, ...]:
+        """The steps' names, in order."""
+        return tuple(step.name for step in self.steps)
+
+    def problems(self, step: str, draft: D) -> tuple[Text, ...]:
+        """What must be put right in the draft before the next step; () when nothing."""
+        return self.steps[self.names().index(step)].problems(draft)
+
+    def is_last(self, step: str) -> bool:
+        """Whether nothing comes after it."""
+        return step == self.names()[-1]
+
+    def next_step(self, step: str, draft: D) -> str:
+        """The step after this one; the same one while it has problems or is the last."""
+        if self.is_last(step) or self.problems(step, draft):
+            return step
+        return self.names()[self.names().index(step) + 1]
+
+    def previous_step(self, step: str) -> str:
+        """The step before this one; the first stays."""
+        return self.names()[max(0, self.names().index(step) - 1)]
+
+
+@dataclass(frozen=True)
+class ModelDraft:
+    """Which signature, and whole shapes for inputs with dynamic sizes, as in ConvertPlan."""
+
+    signature: str = ""
+    sizes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def pinned(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of an input as the user wants it; a dynamic batch is 1."""
+        chosen = dict(self.sizes).get(name, shape)
+        return tuple(1 if n == 0 and size == DYNAMIC else size for n, size in enumerate(chosen))
+
+    def plan(self) -> ConvertPlan:
+        """The plan of the conversion."""
+        return ConvertPlan(self.signature, self.sizes)
+
+
+def unpinned(draft: ModelDraft, signature: Signature) -> tuple[str, ...]:
+    """Names of the inputs whose shape still has a dynamic size."""
+    return tuple(
+        spec.name for spec in signature.inputs if DYNAMIC in draft.pinned(spec.name, spec.shape)
+    )
+
+
+@dataclass(frozen=True)
+class FuseDraft:
+    """Passes not to apply, and the samples to prove equality on (None: random numbers)."""
+
+    step: str = "choose"
+    skip: tuple[str, ...] = ()
+    data: Path | None = None
+
+    def plan(self) -> FusionPlan:
+        """The plan of the fusion."""
+        return FusionPlan(self.skip, DataSource(self.data, 32) if self.data else None)
+
+
+@dataclass(frozen=True)
+class QuantDraft:
+    """Target, data and schemes. `max_drop`: accuracy that may be lost, as a fraction."""
+
+    step: str = "target"
+    target: str = "this-computer"
+    calibration: Path | None = None
+    evaluation: Path | None = None
+    calibration_samples: int = 100
+    schemes: tuple[SchemeName, ...] = SCHEMES
+    preprocessing: Preprocessing | None = None
+    max_drop: float = 0.01
+
+    def plan(self) -> QuantPlan:
+        """The plan of the quantization; the data step must be without problems."""
+        if self.calibration is None:
+            raise ValueError("no calibration data")
+        return QuantPlan(
+            calibration=DataSource(self.calibration, self.calibration_samples),
+            evaluation=DataSource(self.evaluation) if self.evaluation else None,
+            target=self.target,
+            schemes=self.schemes,
+            preprocessing=self.preprocessing,
+            max_drop=self.max_drop,
+        )
+
+
+def recall(kind: type[D], saved: dict[str, Any]) -> D:
+    """A saved draft as its type; a new one when there is none or it is of another release."""
+    try:
+        return decode(kind, saved)
+    except CodecError:
+        return kind()
+
+
+def _nothing(draft: object) -> tuple[Text, ...]:  # noqa: ARG001  (the shape of the table)
+    return ()
+
+
+def _data_problems(draft: QuantDraft) -> tuple[Text, ...]:
+    problems: list[Text] = []
+    if draft.calibration is None:
+        problems.append(say("Choose calibration data: a folder of pictures by class, or an .npz."))
+    for path in (draft.calibration, draft.evaluation):
+        problems += _path_problems(path)
+    return tuple(problems)
+
+
+def _path_problems(path: Path | None) -> tuple[Text, ...]:
+    if path is None:
+        return ()
+    if not path.exists():
+        return (say("{path} is not there any more.", path=str(path)),)
+    if path.is_file() and path.suffix != ".npz":
+        return (say("{name} is neither a folder nor an .npz file.", name=path.name),)
+    return ()
+
+
+def _scheme_problems(draft: QuantDraft) -> tuple[Text, ...]:
+    if not draft.schemes:
+        return (say("Choose at least one scheme."),)
+    if CALIBRATED_SCHEMES & set(draft.schemes) and draft.calibration_samples < 1:
+        return (say("int8 and int16x8 need at least one calibration sample."),)
+    return ()
+
+
+def _fuse_problems(draft: FuseDraft) -> tuple[Text, ...]:
+    return _path_problems(draft.data)
+
+
+FUSE: Flow[FuseDraft] = Flow(
+    (
+        FlowStep("choose", say("What to try"), _fuse_problems),
+        FlowStep("run", say("Fuse"), _nothing),
+        FlowStep("result", say("Result"), _nothing),
+    )
+)
+
+QUANTIZE: Flow[QuantDraft] = Flow(
+    (
+        FlowStep("target", say("Target"), _nothing),
+        FlowStep("data", say("Data"), _data_problems),
+        FlowStep("schemes", say("Schemes"), _scheme_problems),
+        FlowStep("run", say("Run"), _nothing),
+        FlowStep("result", say("Candidates"), _nothing),
+    )
+)

@@ -1,0 +1,89 @@
+"""The wizards' flow, without a display."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekiln.core.codec import encode
+from edgekiln.core.data import DataSource
+from edgekiln.core.flow import (
+    FUSE,
+    QUANTIZE,
+    FuseDraft,
+    ModelDraft,
+    QuantDraft,
+    recall,
+    unpinned,
+)
+from edgekiln.core.model import Signature, TensorSpec
+from edgekiln.core.workspace import Workspace
+
+
+def test_the_way_through_quantize(tmp_path: Path) -> None:
+    draft = QuantDraft()
+    assert QUANTIZE.next_step("target", draft) == "data"
+    assert QUANTIZE.next_step("data", draft) == "data"  # nothing to calibrate with
+    draft = replace(draft, calibration=tmp_path)
+    assert QUANTIZE.next_step("data", draft) == "schemes"
+    assert QUANTIZE.next_step("schemes", replace(draft, schemes=())) == "schemes"
+    assert QUANTIZE.next_step("schemes", draft) == "run"
+    assert QUANTIZE.is_last("result")
+    assert QUANTIZE.next_step("result", draft) == "result"
+
+
+def test_back_is_always_safe() -> None:
+    for flow in (FUSE, QUANTIZE):
+        names = flow.names()
+        assert flow.previous_step(names[0]) == names[0]
+        assert [flow.previous_step(name) for name in names[1:]] == list(names[:-1])
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("gone", "not there any more"), ("model.txt", "neither a folder nor")]
+)
+def test_data_that_cannot_be_used(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "model.txt").touch()
+    draft = QuantDraft(calibration=tmp_path / path)
+    (problem,) = QUANTIZE.problems("data", draft)
+    assert said in str(problem)
+    (problem,) = FUSE.problems("choose", FuseDraft(data=tmp_path / path))
+    assert said in str(problem)
+
+
+def test_calibrated_schemes_need_samples(tmp_path: Path) -> None:
+    draft = QuantDraft(calibration=tmp_path, calibration_samples=0)
+    assert QUANTIZE.problems("schemes", draft)
+    assert not QUANTIZE.problems("schemes", replace(draft, schemes=("float16",)))
+
+
+def test_plans(tmp_path: Path) -> None:
+    plan = QuantDraft(calibration=tmp_path, evaluation=tmp_path, target="rdk-x5").plan()
+    assert plan.calibration == DataSource(tmp_path, 100)
+    assert plan.evaluation == DataSource(tmp_path)
+    assert plan.target == "rdk-x5"
+    with pytest.raises(ValueError, match="calibration"):
+        QuantDraft().plan()
+    assert FuseDraft(skip=("a",)).plan().skip == ("a",)
+    assert FuseDraft().plan().data is None
+
+
+def test_a_draft_survives_the_window(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    draft = QuantDraft(step="data", calibration=tmp_path, schemes=("int8",))
+    workspace.save_draft("quantize", draft)
+    assert recall(QuantDraft, workspace.draft("quantize")) == draft
+    assert recall(QuantDraft, {"from": "another release"}) == QuantDraft()
+    assert recall(FuseDraft, encode(FuseDraft(skip=("x",)))) == FuseDraft(skip=("x",))
+
+
+def test_dynamic_sizes() -> None:
+    spec = TensorSpec("x", (-1, -1, 8), "float32")
+    signature = Signature("serve", (spec,), ())
+    assert unpinned(ModelDraft(), signature) == ("x",)
+    draft = ModelDraft("serve", (("x", (1, 16, 8)),))
+    assert unpinned(draft, signature) == ()
+    assert draft.plan().sizes == (("x", (1, 16, 8)),)
+    assert ModelDraft().pinned("x", (-1, 28, 28, 1)) == (1, 28, 28, 1)
