@@ -1,8 +1,9 @@
 """Trains the embedded sample and writes `resources/sample/`: run once, its result is committed.
 
-A small classifier of scikit-learn's digits (1,797 pictures of 8×8, shipped with the library). It has
-what the fusion room shows: convolutions the converter fuses, a BatchNorm before a convolution and one
-after a pooling that it leaves; and Dense layers, which is where a runtime can be silently wrong.
+A small classifier of scikit-learn's digits (1,797 pictures of 8×8, shipped with the library). It
+has what the fusion room shows: convolutions the converter fuses, a BatchNorm before a convolution
+and one after a pooling that it leaves standing; and Dense layers, where a runtime can be silently
+wrong.
 
     .venv/bin/python packaging/train_sample.py
 """
@@ -38,7 +39,8 @@ def shifted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def network() -> keras.Model:
-    """Conv+BN+ReLU6 blocks, a BatchNorm at the input and one after the pooling, two Dense layers."""
+    """Conv+BN+ReLU6 blocks, a BatchNorm before a 1×1 convolution and one after the pooling, and two
+    Dense layers."""
     layers = keras.layers
 
     def block(x: object, filters: int, size: int, name: str) -> object:
@@ -52,6 +54,7 @@ def network() -> keras.Model:
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depthwise")(x)
     x = layers.BatchNormalization(name="depthwise_bn")(x)
     x = layers.ReLU(6.0, name="depthwise_relu6")(x)
+    x = layers.BatchNormalization(name="before_pointwise_bn")(x)
     x = block(x, 32, 1, "pointwise")
     x = layers.MaxPooling2D(2, name="pool")(x)
     x = layers.BatchNormalization(name="pool_bn")(x)

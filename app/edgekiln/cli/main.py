@@ -149,7 +149,7 @@ def _add_demo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace, run: Runner) -> int:
-    from edgekiln.demo import demo
+    from edgekiln.cli.demo import demo
 
     return demo(arguments, run)
 

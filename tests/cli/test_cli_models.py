@@ -1,0 +1,147 @@
+"""The commands on a model keep their contract: JSON, words for people, honest exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.conftest import Edgekiln, Ran
+
+
+@pytest.fixture(scope="session")
+def quantized(edgekiln: Edgekiln, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return edgekiln(
+        "quantize", sample / "saved_model", "--json",
+        "--calibration", sample / "calibration.npz",
+        "--evaluation", sample / "evaluation.npz",
+        "--target", "rdk-x5",
+        "-o", tmp_path_factory.mktemp("candidates"),
+    )  # fmt: skip
+
+
+def candidate(quantized: Ran, scheme: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(c for c in quantized.json["candidates"] if c["scheme"] == scheme)
+    return found
+
+
+def test_inspect_says_what_the_sample_is(edgekiln: Edgekiln, sample: Path) -> None:
+    ran = edgekiln("inspect", sample / "saved_model", "--json")
+    assert ran.code == 0
+    serving = next(s for s in ran.json["signatures"] if s["key"] == "serving_default")
+    image = serving["inputs"][0]
+    assert (image["name"], image["shape"], image["dtype"]) == ("image", [-1, 8, 8, 1], "float32")
+    assert ran.json["parameters"] > 10_000
+    assert ran.json["macs"] > 0
+    assert ran.json["tensorflow_version"].startswith("2.")
+
+
+def test_inspect_speaks_chinese(edgekiln: Edgekiln, sample: Path) -> None:
+    ran = edgekiln("inspect", sample / "saved_model", language="zh_CN")
+    assert ran.code == 0
+    assert "参数" in ran.out
+
+
+def test_fuse_reports_its_proof(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "fused.tflite"
+    data = ("--data", sample / "calibration.npz")
+    ran = edgekiln("fuse", sample / "saved_model", "-o", out, *data, "--json")
+    assert ran.code == 0
+    assert ran.json["ops_after"] < ran.json["ops_before"]
+    assert 0 <= ran.json["max_abs_error"] < 1e-4
+    applied = {p["name"]: p["applied"] for p in ran.json["passes"]}
+    assert applied == {"affine-forward": 1, "affine-depthwise": 1}
+    assert out.read_bytes()[4:8] == b"TFL3"
+
+
+def test_a_pass_can_be_switched_off(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
+    passes = ("--skip", "affine-forward", "affine-depthwise")
+    ran = edgekiln("fuse", sample / "saved_model", "-o", tmp_path / "f.tflite", *passes, "--json")
+    assert ran.json["ops_after"] == ran.json["ops_before"]
+
+
+def test_an_unknown_pass_is_named(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
+    ran = edgekiln("fuse", sample / "saved_model", "-o", tmp_path / "f.tflite", "--skip", "magic")
+    assert ran.code == 1
+    assert ran.out == ""
+    assert "magic" in ran.err
+    assert "affine-forward" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_scheme_is_judged(quantized: Ran) -> None:
+    assert quantized.code == 0
+    result = quantized.json
+    schemes = [c["scheme"] for c in result["candidates"]]
+    assert schemes == ["float32", "float16", "dynamic-range", "int8", "int8-float-io", "int16x8"]
+    assert result["float_accuracy"] > 0.97
+    for found in result["candidates"]:
+        assert Path(found["path"]).stat().st_size == found["size_bytes"]
+        assert found["target_runtime"] == "tflite-runtime 2.14.0"
+        assert found["samples"] == 697
+    assert result["chosen"] in ("int8", "int8-float-io")
+    int8 = candidate(quantized, "int8")
+    assert int8["usable"]
+    assert int8["accuracy"] >= result["float_accuracy"] - 0.005
+    assert int8["accuracy_on_target"] >= 0.95
+
+
+def test_wrong_numbers_on_the_target_are_caught(quantized: Ran) -> None:
+    trap = candidate(quantized, "dynamic-range")
+    assert trap["accuracy"] > 0.97, "right on the newest runtime"
+    assert trap["accuracy_on_target"] < 0.3, "wrong on the board's, without an error"
+    assert trap["usable"] is False
+    assert "wrong numbers" in trap["why_not"]
+
+
+def test_evaluate_agrees_with_quantize(quantized: Ran, edgekiln: Edgekiln, sample: Path) -> None:
+    int8 = candidate(quantized, "int8")
+    ran = edgekiln(
+        "evaluate", int8["path"], "--against", sample / "saved_model",
+        "--data", sample / "evaluation.npz", "--runtime", "litert", "--json",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert ran.json["samples"] == 697
+    assert ran.json["accuracy"] == pytest.approx(int8["accuracy"])
+    assert ran.json["agreement"] == pytest.approx(int8["agreement"], abs=0.005)
+
+
+def test_only_what_passed_the_gate_is_packed(
+    quantized: Ran, edgekiln: Edgekiln, tmp_path: Path
+) -> None:
+    folder = Path(candidate(quantized, "int8")["path"]).parent
+    good = edgekiln("pack", folder, "-o", tmp_path / "good.zip", "--json")
+    assert good.code == 0
+    assert good.json["manifest"]["runtime"] == "tflite-runtime 2.14.0"
+    bad = edgekiln("pack", folder, "--scheme", "dynamic-range", "-o", tmp_path / "bad.zip")
+    assert bad.code == 1
+    assert "wrong numbers" in bad.err
+    assert [p.name for p in tmp_path.iterdir()] == ["good.zip"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_first(
+    edgekiln: Edgekiln, sample: Path, read_only_folder: Path
+) -> None:
+    ran = edgekiln("fuse", sample / "saved_model", "-o", read_only_folder / "x" / "f.tflite")
+    assert ran.code == 1
+    assert "cannot be written" in ran.err
+    assert list(read_only_folder.iterdir()) == []
+
+
+def test_what_was_not_quantized_cannot_be_packed(edgekiln: Edgekiln, tmp_path: Path) -> None:
+    ran = edgekiln("pack", tmp_path)
+    assert ran.code == 1
+    assert "edgekiln quantize" in ran.err
+
+
+def test_an_unknown_target_is_answered_with_the_known(
+    edgekiln: Edgekiln, sample: Path, tmp_path: Path
+) -> None:
+    ran = edgekiln(
+        "quantize", sample / "saved_model", "--calibration", sample / "calibration.npz",
+        "--target", "toaster", "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "rdk-x5" in ran.err
+    assert not (tmp_path / "out").exists()
