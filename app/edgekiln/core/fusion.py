@@ -51,3 +51,17 @@ class FusionResult:
     runtime: str
     passes: tuple[PassOutcome, ...]
     groups: tuple[FusionGroup, ...]
+
+
+@dataclass(frozen=True)
+class SourceGroup:
+    """Operators of the frozen TensorFlow graph that belong together, found before conversion.
+
+    `convert` leaves them beside its artifact as `source_groups.json`, an encoded tuple. `members`
+    are node names in order, `output` the last of them.
+    """
+
+    pattern: str  # "Conv2D + BatchNorm + Relu6"
+    place: str  # name of the layer
+    members: tuple[str, ...]
+    output: str

@@ -1,0 +1,170 @@
+"""The proof that a fused graph computes what the unfused one did: both run on the same samples."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.model import DYNAMIC, TensorSpec
+from edgekiln.core.plans import FusionPlan
+from edgekiln.core.report import Report
+from edgekiln.core.text import Text
+from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.pipeline.data.source import limited, write_samples
+from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.write import write_graph
+
+MAX_RELATIVE_ERROR = 1e-4  # float rounding in another order stays below 1e-5
+_SEED = 20
+# Ranges models are fed with: normalised, 0…1, and pixels.
+_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest error over all outputs and samples: max|a-b|, and max|a-b| / max|a|."""
+
+    max_abs: float = 0.0
+    max_relative: float = 0.0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the pass that caused it may be kept."""
+        return self.max_relative <= MAX_RELATIVE_ERROR
+
+
+# Another shape, another name, no run at all: as far apart as JSON can say.
+INCOMPARABLE = Difference(sys.float_info.max, sys.float_info.max)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model's outputs on the proof samples, or why the runtime refused it."""
+
+    outputs: Path
+    runtime: str
+    samples: int
+    refused: Text | None
+
+
+class Proof:
+    """Runs models on one set of samples, each in a child, and compares what they compute.
+
+    Compared are the model's outputs and `probes`, inner tensors by name: a softmax at the end would
+    hide almost any error before it. Samples are written when the first model runs.
+    """
+
+    def __init__(self, artifact: Artifact, plan: FusionPlan, scratch: Path, report: Report) -> None:
+        self._artifact, self._plan = artifact, plan
+        self._scratch, self._report = scratch, report
+        self._samples: Path | None = None
+        self._runs: dict[Path, Run] = {}
+        self._probed = 0
+
+    @property
+    def data(self) -> str:
+        """What the samples are: "calibration" or "random"."""
+        return "random" if self._plan.data is None else "calibration"
+
+    @property
+    def first(self) -> Run | None:
+        """The run of the unfused model; None when nothing had to be proven."""
+        return self._runs.get(self._artifact.path)
+
+    def run(self, model: Path, probes: tuple[str, ...] = ()) -> Run:
+        """The model on the proof samples; a crash counts as a refusal."""
+        self._probed += 1
+        probed = self._scratch / f"probed-{self._probed}.tflite"
+        outputs = probed.with_suffix(".npz")
+        _write_probed(model, probes, probed)
+        result = run_model(probed, self._written_samples(), "litert", outputs, self._scratch)
+        self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused)
+        return self._runs[model]
+
+    def difference(self, before: Path, after: Path) -> Difference:
+        """How far the outputs of `after`, probes included, are from those of `before`, both run
+        already with the same probes; INCOMPARABLE when `after` was refused."""
+        first, second = self._runs[before], self._runs[after]
+        if second.refused is not None:
+            return INCOMPARABLE
+        return compare(load_arrays(first.outputs), load_arrays(second.outputs))
+
+    def output_difference(self, before: Path, after: Path) -> Difference:
+        """The same for the model's own outputs alone."""
+        return compare(self._outputs(before), self._outputs(after))
+
+    def _outputs(self, model: Path) -> dict[str, Array]:
+        arrays = load_arrays(self._runs[model].outputs)
+        own = [spec.name for spec in self._artifact.signature.outputs if spec.name in arrays]
+        return {name: arrays[name] for name in own}
+
+    def _written_samples(self) -> Path:
+        if self._samples is None:
+            self._samples = self._scratch / "samples.npz"
+            self._write_samples(self._samples)
+        return self._samples
+
+    def _write_samples(self, path: Path) -> None:
+        plan, signature = self._plan, self._artifact.signature
+        if plan.data is None:
+            inputs = {spec.name: random_inputs(spec, plan.samples) for spec in signature.inputs}
+            save_arrays(path, inputs)
+            return
+        data = limited(plan.data, plan.samples)
+        write_samples(data, plan.preprocessing, signature, path, self._report)
+
+
+def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> None:
+    """The model with inner tensors as further outputs."""
+    graph = read_graph(model)
+    inner = {tensor.name: tensor for tensor in graph.main.tensors}
+    for name in probes:
+        tensor = inner.get(name)
+        if tensor is None or tensor in graph.main.outputs:
+            continue
+        graph.main.outputs.append(tensor)
+        for entry in graph.signatures:
+            if entry.subgraph is graph.main:
+                entry.outputs.append((name, tensor))
+    write_graph(graph, path)
+
+
+def compare(before: dict[str, Array], after: dict[str, Array]) -> Difference:
+    """The largest difference over all outputs; INCOMPARABLE when names, shapes or NaNs differ."""
+    if before.keys() != after.keys():
+        return INCOMPARABLE
+    each = [_compare_one(before[name], after[name]) for name in before]
+    return Difference(
+        max((difference.max_abs for difference in each), default=0.0),
+        max((difference.max_relative for difference in each), default=0.0),
+    )
+
+
+def _compare_one(before: Array, after: Array) -> Difference:
+    if before.shape != after.shape:
+        return INCOMPARABLE
+    a, b = before.astype(np.float64), after.astype(np.float64)
+    finite = np.isfinite(a)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return INCOMPARABLE
+    error = float(np.abs(a - b, where=finite, out=np.zeros_like(a)).max(initial=0.0))
+    largest = float(np.abs(a, where=finite, out=np.zeros_like(a)).max(initial=0.0))
+    return Difference(error, error / largest if largest else error)
+
+
+def random_inputs(spec: TensorSpec, count: int) -> Array:
+    """`count` seeded samples for an input, real values, without the batch: floats in turn from
+    -1…1, 0…1 and 0…255; integers 0 or 1, which every index can be."""
+    shape = tuple(1 if size == DYNAMIC else size for size in spec.shape[1:])
+    random = np.random.default_rng(_SEED)
+    if spec.quantization is None and not spec.dtype.startswith("float"):
+        bits: Array = random.integers(0, 2, (count, *shape)).astype(np.float32)
+        return bits
+    samples = [random.uniform(*_RANGES[i % len(_RANGES)], shape) for i in range(count)]
+    floats: Array = np.stack(samples).astype(np.float32)
+    return floats

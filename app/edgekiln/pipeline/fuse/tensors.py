@@ -1,0 +1,40 @@
+"""Constants of a graph as numbers, and new ones in place of old."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekiln.pipeline.fuse.affine import Vector
+from edgekiln.pipeline.graph.graph import Operator, Subgraph, Tensor, constant
+
+
+def float_constant(tensor: Tensor | None) -> Vector | None:
+    """A dense float32 constant's values in double precision; None for anything else."""
+    if tensor is None or not tensor.is_constant or tensor.dtype != "float32":
+        return None
+    if tensor.rest is not None and tensor.rest.sparsity is not None:
+        return None
+    return tensor.array().astype(np.float64)
+
+
+def add_constant(subgraph: Subgraph, name: str, values: Vector) -> Tensor:
+    """A new float32 constant in the subgraph, under a name no other tensor has."""
+    names = {tensor.name for tensor in subgraph.tensors}
+    unused = name
+    count = 1
+    while unused in names:
+        count += 1
+        unused = f"{name}_{count}"
+    tensor = constant(unused, values.astype(np.float32))
+    subgraph.tensors.append(tensor)
+    return tensor
+
+
+def replace_constant(
+    subgraph: Subgraph, operator: Operator, index: int, role: str, values: Vector
+) -> None:
+    """Give an operator a constant of its own as an input; another reader keeps the old one."""
+    name = f"{operator.outputs[0].name}/edgekiln/{role}"
+    while len(operator.inputs) <= index:
+        operator.inputs.append(None)
+    operator.inputs[index] = add_constant(subgraph, name, values)

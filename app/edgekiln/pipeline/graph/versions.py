@@ -1,0 +1,148 @@
+"""The lowest runtime release a graph runs on, by the versions its operators truly need.
+
+The version a file states is not to be trusted: ai-edge-quantizer leaves it as it was, and a runtime
+that is too old then computes wrong numbers without an error. So what an operator's tensors need
+counts, whatever the file says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from edgekiln import assets
+from edgekiln.core.text import Text, say
+from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
+
+OLDEST = "1.5.0"  # the first release in the table
+# Custom operators the standard interpreter brings along.
+_KNOWN_CUSTOM = frozenset(
+    ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
+)
+
+
+@dataclass(frozen=True)
+class NeededRuntime:
+    """`release`: the lowest that runs every operator the table knows; `because`: the operators that
+    need it, as (operator, true version, release); `unknown`: (operator, version) not in the table,
+    version 0 for a custom operator."""
+
+    release: str
+    because: tuple[tuple[str, int, str], ...]
+    unknown: tuple[tuple[str, int], ...] = ()
+
+
+def needed_runtime(graph: Graph) -> NeededRuntime:
+    """The lowest runtime release for the graph, by the operator table and the true versions."""
+    needs = sorted({_need(operator) for operator in graph.operators()})
+    known = [need for need in needs if need[2]]
+    release = max((need[2] for need in known), key=release_order, default=OLDEST)
+    because = tuple(need for need in known if need[2] == release)
+    return NeededRuntime(release, because, tuple(need[:2] for need in needs if not need[2]))
+
+
+def runs_on(graph: Graph, release: str) -> Text | None:
+    """Why the graph does not run on a runtime release ("2.14.0"); None when it does."""
+    needed = needed_runtime(graph)
+    if needed.unknown:
+        return _unknown(*needed.unknown[0])
+    if release_order(needed.release) <= release_order(release):
+        return None
+    operator, version, wanted = needed.because[0]
+    return say(
+        "{operator} is needed in version {version}, which runtime {needed} and newer have; "
+        "the device has {release}.",
+        operator=operator,
+        version=version,
+        needed=wanted,
+        release=release,
+    )
+
+
+def true_version(operator: Operator) -> int:
+    """The version an operator truly needs: the file's, or a higher one its tensors ask for."""
+    rules = _TRUE_VERSIONS.get(operator.name, ())
+    return max([operator.version, *(version for holds, version in rules if holds(operator))])
+
+
+def release_order(release: str) -> tuple[int, ...]:
+    """Sorts releases: "2.9.0" before "2.14.0"; what is no number ("rc0") counts as 0."""
+    parts = [int(part) if part.isdigit() else 0 for part in release.split(".")]
+    return tuple([*parts, 0, 0, 0][:3])
+
+
+def _unknown(operator: str, version: int) -> Text:
+    if not version:
+        return say("The custom operator {operator} is in no standard runtime.", operator=operator)
+    return say(
+        "{operator} version {version} is newer than every runtime release known here.",
+        operator=operator,
+        version=version,
+    )
+
+
+def _need(operator: Operator) -> tuple[str, int, str]:
+    if operator.is_custom:
+        return operator.name, 0, OLDEST if operator.name in _KNOWN_CUSTOM else ""
+    version = true_version(operator)
+    return operator.name, version, _lowest_release(operator.name, version)
+
+
+def _lowest_release(name: str, version: int) -> str:
+    """The release for a version, or for the next version the table has; "" above the last."""
+    versions = _table().get(name, {})
+    return next((release for known, release in versions.items() if known >= version), "")
+
+
+@cache
+def _table() -> dict[str, dict[int, str]]:
+    stored = json.loads(assets.path("runtimes/op_min_runtime.json").read_text("utf-8"))
+    return {
+        name: {int(version): versions[version] for version in sorted(versions, key=int)}
+        for name, versions in stored["min_runtime"].items()
+    }
+
+
+def _dtype(operator: Operator, index: int) -> str:
+    tensor = _input(operator, index)
+    return "" if tensor is None else tensor.dtype
+
+
+def _input(operator: Operator, index: int) -> Tensor | None:
+    return operator.inputs[index] if index < len(operator.inputs) else None
+
+
+def _has_channel_scales(tensor: Tensor | None) -> bool:
+    return (
+        tensor is not None
+        and tensor.quantization is not None
+        and len(tensor.quantization.scales) > 1
+    )
+
+
+def _is_hybrid_per_channel(operator: Operator) -> bool:
+    """Float activations, int8 weights with a scale for each unit: older runtimes read the first
+    scale only and compute wrong numbers."""
+    weights = _input(operator, 1)
+    types = (_dtype(operator, 0), _dtype(operator, 1))
+    return types == ("float32", "int8") and _has_channel_scales(weights)
+
+
+def _is_int16_by_int4(operator: Operator) -> bool:
+    return (_dtype(operator, 0), _dtype(operator, 1)) == ("int16", "int4")
+
+
+def _is_per_row_lookup(operator: Operator) -> bool:
+    return _dtype(operator, 1) == "int8" and _has_channel_scales(_input(operator, 1))
+
+
+# The runtime's own rules (op_version.cc) for features a quantizer adds after conversion.
+_Rule = tuple[Callable[[Operator], bool], int]
+_TRUE_VERSIONS: dict[str, tuple[_Rule, ...]] = {
+    "FULLY_CONNECTED": ((_is_hybrid_per_channel, 12), (_is_int16_by_int4, 13)),
+    "CONV_2D": ((_is_hybrid_per_channel, 5),),
+    "DEPTHWISE_CONV_2D": ((_is_hybrid_per_channel, 6),),
+    "EMBEDDING_LOOKUP": ((_is_per_row_lookup, 4),),
+}

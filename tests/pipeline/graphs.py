@@ -1,0 +1,177 @@
+"""Small graphs for tests, put together operator by operator and written as real `.tflite` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from edgekiln.core.artifact import Artifact
+from edgekiln.pipeline.graph.artifact import artifact_of
+from edgekiln.pipeline.graph.graph import (
+    Graph,
+    Operator,
+    SignatureEntry,
+    Subgraph,
+    Tensor,
+    constant,
+)
+from edgekiln.pipeline.graph.write import write_graph
+
+ACTIVATIONS = {"": 0, "relu": 1, "relu6": 3, "tanh": 4}
+Floats = NDArray[Any]
+
+
+class GraphBuilder:
+    """One subgraph being built; every method adds an operator and returns its output."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = np.random.default_rng(seed)
+        self._subgraph = Subgraph("main", [], [], [], [])
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        return self._subgraph.inputs
+
+    def input(self, shape: tuple[int, ...], name: str = "x") -> Tensor:
+        tensor = self._tensor(name, shape)
+        self._subgraph.inputs.append(tensor)
+        return tensor
+
+    def affine(self, kind: str, x: Tensor, values: Any, activation: str = "") -> Tensor:
+        """MUL, ADD, SUB or DIV by a constant."""
+        return self._two(kind, x, self.constant(values), x.shape, activation)
+
+    def affine_from(self, kind: str, values: Any, x: Tensor) -> Tensor:
+        """The same with the constant first: constant - x."""
+        return self._two(kind, self.constant(values), x, x.shape, "")
+
+    def add(self, left: Tensor, right: Tensor) -> Tensor:
+        """ADD of two tensors that are computed."""
+        return self._two("ADD", left, right, left.shape, "")
+
+    def relu(self, x: Tensor) -> Tensor:
+        return self._operator("RELU", [x], x.shape, None)
+
+    def conv(
+        self,
+        x: Tensor,
+        filters: int,
+        kernel: int = 1,
+        *,
+        stride: int = 1,
+        same: bool = False,
+        dilation: int = 1,
+        groups: int = 1,
+        activation: str = "",
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        channels = x.shape[3] // groups
+        weights = weights or self.normal(filters, kernel, kernel, channels)
+        options = schema.Conv2DOptionsT(
+            padding=schema.Padding.SAME if same else schema.Padding.VALID,
+            strideH=stride,
+            strideW=stride,
+            dilationHFactor=dilation,
+            dilationWFactor=dilation,
+            fusedActivationFunction=ACTIVATIONS[activation],
+        )
+        inputs = [x, weights, self.normal(filters)]
+        height, width = (_out(size, kernel, stride, dilation, same=same) for size in x.shape[1:3])
+        version = 6 if groups > 1 else 1
+        shape = (x.shape[0], height, width, filters)
+        return self._operator("CONV_2D", inputs, shape, options, version)
+
+    def depthwise(
+        self, x: Tensor, kernel: int, *, multiplier: int = 1, same: bool = False
+    ) -> Tensor:
+        filters = x.shape[3] * multiplier
+        options = schema.DepthwiseConv2DOptionsT(
+            padding=schema.Padding.SAME if same else schema.Padding.VALID,
+            strideH=1,
+            strideW=1,
+            depthMultiplier=multiplier,
+        )
+        inputs = [x, self.normal(1, kernel, kernel, filters), self.normal(filters)]
+        height, width = (_out(size, kernel, 1, 1, same=same) for size in x.shape[1:3])
+        return self._operator("DEPTHWISE_CONV_2D", inputs, (1, height, width, filters), options)
+
+    def dense(self, x: Tensor, units: int, *, bias: bool = True) -> Tensor:
+        size = int(np.prod(x.shape[1:]))
+        inputs = [x, self.normal(units, size), *([self.normal(units)] if bias else [])]
+        options = schema.FullyConnectedOptionsT()
+        return self._operator(
+            "FULLY_CONNECTED", inputs, (x.shape[0], units), options, 1 if bias else 6
+        )
+
+    def flatten(self, x: Tensor) -> Tensor:
+        shape = (x.shape[0], int(np.prod(x.shape[1:])))
+        target = constant(self._name("shape"), np.array(shape, np.int32))
+        self._subgraph.tensors.append(target)
+        return self._operator("RESHAPE", [x, target], shape, schema.ReshapeOptionsT(newShape=shape))
+
+    def custom(self, name: str, x: Tensor) -> Tensor:
+        """An operator no runtime has."""
+        result = self._operator(name, [x], x.shape, None)
+        self._subgraph.operators[-1].is_custom = True
+        return result
+
+    def normal(self, *shape: int) -> Tensor:
+        """A constant of normally distributed values."""
+        return self.constant(self.random.normal(size=shape) / max(1, shape[-1]) ** 0.5)
+
+    def constant(self, values: Any) -> Tensor:
+        tensor = constant(self._name("constant"), np.asarray(values, np.float32))
+        self._subgraph.tensors.append(tensor)
+        return tensor
+
+    def graph(self, *outputs: Tensor, signature: bool = True) -> Graph:
+        subgraph = self._subgraph
+        subgraph.outputs = list(outputs)
+        named = [(f"out{i}", tensor) for i, tensor in enumerate(outputs)]
+        entries = [(tensor.name, tensor) for tensor in subgraph.inputs]
+        entry = SignatureEntry("serving_default", subgraph, entries, named)
+        return Graph([subgraph], [entry] if signature else [], {}, "test")
+
+    def _two(
+        self, kind: str, left: Tensor, right: Tensor, shape: tuple[int, ...], activation: str
+    ) -> Tensor:
+        options = getattr(schema, f"{kind.title()}OptionsT")(
+            fusedActivationFunction=ACTIVATIONS[activation]
+        )
+        return self._operator(kind, [left, right], shape, options)
+
+    def _operator(
+        self,
+        name: str,
+        inputs: list[Tensor | None],
+        shape: tuple[int, ...],
+        options: Any,
+        version: int = 1,
+    ) -> Tensor:
+        result = self._tensor(self._name(name.lower()), shape)
+        self._subgraph.operators.append(Operator(name, version, inputs, [result], options))
+        return result
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        tensor = Tensor(name, shape, "float32")
+        self._subgraph.tensors.append(tensor)
+        return tensor
+
+    def _name(self, stem: str) -> str:
+        return f"{stem}_{len(self._subgraph.tensors)}"
+
+
+def _out(size: int, kernel: int, stride: int, dilation: int, *, same: bool) -> int:
+    reach = 0 if same else (kernel - 1) * dilation
+    return -(-(size - reach) // stride)
+
+
+def as_artifact(graph: Graph, folder: Path, name: str = "model.tflite") -> Artifact:
+    """The graph written into a folder, as the artifact a conversion would have made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_graph(graph, folder / name)
+    return artifact_of(folder / name, scheme="float32", made_from="test", made_by=())

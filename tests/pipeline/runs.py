@@ -1,0 +1,42 @@
+"""Graphs run in children, as the product runs them: no interpreter in the test's own process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekiln.child import run_step
+from edgekiln.core.inference import InferInputs, InferPlan, InferResult
+from edgekiln.pipeline.graph.graph import Graph
+from edgekiln.pipeline.graph.write import write_graph
+
+Outputs = dict[str, NDArray[Any]]
+
+
+def random_samples(graph: Graph, count: int = 4, seed: int = 1) -> Outputs:
+    """Seeded samples for every input of a graph, without the batch."""
+    random = np.random.default_rng(seed)
+    return {
+        tensor.name: random.normal(size=(count, *tensor.shape[1:])).astype(np.float32)
+        for tensor in graph.main.inputs
+    }
+
+
+def run_file(model: Path, samples: Outputs, folder: Path, runtime: str = "litert") -> Outputs:
+    """The outputs of a `.tflite` on samples; fails the test when the runtime refuses it."""
+    np.savez(folder / "samples.npz", **samples)
+    out = folder / f"{model.stem}-{runtime}.npz"
+    inputs = InferInputs(model, folder / "samples.npz", out)
+    result = run_step("infer", inputs, InferPlan(runtime), folder, InferResult)
+    assert result.refused is None, str(result.refused)
+    with np.load(out) as stored:
+        return dict(stored)
+
+
+def run_graph(graph: Graph, samples: Outputs, folder: Path, name: str) -> Outputs:
+    """The same for a graph, written first."""
+    write_graph(graph, folder / f"{name}.tflite")
+    return run_file(folder / f"{name}.tflite", samples, folder)

@@ -1,0 +1,109 @@
+"""The lowest runtime a graph runs on: by the table, and by what its tensors truly need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgekiln import assets
+from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.versions import (
+    needed_runtime,
+    release_order,
+    runs_on,
+    true_version,
+)
+from edgekiln.pipeline.graph.write import write_graph
+from pipeline.graphs import GraphBuilder
+
+
+def _dense_graph() -> Graph:
+    build = GraphBuilder()
+    return build.graph(build.dense(build.input((1, 8)), 4))
+
+
+def _make_hybrid(graph: Graph, scales: int) -> Operator:
+    """Dynamic-range weights as ai-edge-quantizer writes them: int8, the version left at 1."""
+    operator = graph.main.operators[-1]
+    weights = operator.inputs[1]
+    assert weights is not None
+    quantization = schema.QuantizationParametersT(
+        scale=np.full(scales, 0.1, np.float32), zeroPoint=np.zeros(scales, np.int64)
+    )
+    hybrid = Tensor(
+        "weights", weights.shape, "int8", bytes(32), rest=schema.TensorT(quantization=quantization)
+    )
+    operator.inputs[1] = hybrid
+    graph.main.tensors.append(hybrid)
+    return operator
+
+
+def test_a_float_graph_runs_on_the_oldest_runtimes() -> None:
+    graph = _dense_graph()
+    assert needed_runtime(graph).release == "1.5.0"
+    assert runs_on(graph, "2.13.0") is None
+
+
+def test_hybrid_dense_with_channel_scales_needs_2_17_whatever_the_file_says(
+    tmp_path: Path,
+) -> None:
+    graph = _dense_graph()
+    operator = _make_hybrid(graph, scales=4)
+    assert (operator.version, true_version(operator)) == (1, 12)
+    write_graph(graph, tmp_path / "hybrid.tflite")
+    stored = read_graph(tmp_path / "hybrid.tflite")
+    needed = needed_runtime(stored)
+    assert needed.release == "2.17.0"
+    assert needed.because == (("FULLY_CONNECTED", 12, "2.17.0"),)
+    assert runs_on(stored, "2.17.0") is None
+    why = runs_on(stored, "2.14.0")
+    assert why is not None
+    assert "2.17.0" in str(why)
+    assert "FULLY_CONNECTED" in str(why)
+
+
+def test_hybrid_dense_with_one_scale_keeps_its_version() -> None:
+    graph = _dense_graph()
+    assert true_version(_make_hybrid(graph, scales=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "release"),
+    [("CONV_2D", 8, "2.15.0"), ("GATHER", 7, "2.15.0"), ("BROADCAST_TO", 1, "2.5.0")],
+)
+def test_the_table_decides(name: str, version: int, release: str) -> None:
+    graph = _dense_graph()
+    graph.main.operators[0].name, graph.main.operators[0].version = name, version
+    assert needed_runtime(graph).release == release
+
+
+def test_a_version_nobody_knows_is_refused_in_words() -> None:
+    graph = _dense_graph()
+    graph.main.operators[0].version = 99
+    assert needed_runtime(graph).unknown == (("FULLY_CONNECTED", 99),)
+    assert "99" in str(runs_on(graph, "2.99.0"))
+
+
+def test_custom_operators_are_refused_but_for_those_every_runtime_has() -> None:
+    build = GraphBuilder()
+    graph = build.graph(build.custom("FlexErf", build.input((1, 4))))
+    assert "FlexErf" in str(runs_on(graph, "2.14.0"))
+    graph.main.operators[0].name = "TFLite_Detection_PostProcess"
+    assert runs_on(graph, "2.14.0") is None
+
+
+def test_releases_are_ordered_by_number() -> None:
+    releases = ["2.9.0", "2.14.0", "2.14", "1.5.0", "2.14.4"]
+    assert sorted(releases, key=release_order) == ["1.5.0", "2.9.0", "2.14.0", "2.14", "2.14.4"]
+
+
+def test_the_table_names_its_source_and_real_operators() -> None:
+    table = json.loads(assets.path("runtimes/op_min_runtime.json").read_text("utf-8"))
+    assert "LiteRT" in table["about"]
+    assert set(table["min_runtime"]) <= set(vars(schema.BuiltinOperator))
+    assert table["min_runtime"]["FULLY_CONNECTED"]["12"] == "2.17.0"
