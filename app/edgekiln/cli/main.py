@@ -42,21 +42,28 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="pure JSON on stdout")
-    common.add_argument("--workspace", metavar="FOLDER", help="where results are kept")
-    common.add_argument("--language", choices=assets.LANGUAGES, default=assets.system_language())
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _add_common(common)
     top = argparse.ArgumentParser(
         prog="edgekiln",
         description="Trained TensorFlow models onto edge boxes, proven on the runtime the box has. "
         "Without a command the window opens.",
     )
+    _add_common(top)
+    top.set_defaults(json=False, workspace="", language=assets.system_language())
     top.add_argument("--version", action="version", version=f"edgekiln {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_models(commands, common)
     _add_boxes(commands, common)
     _add_demo(commands, common)
     return top
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Options that may stand before or after the command."""
+    parser.add_argument("--json", action="store_true", help="pure JSON on stdout")
+    parser.add_argument("--workspace", metavar="FOLDER", help="where results are kept")
+    parser.add_argument("--language", choices=assets.LANGUAGES)
 
 
 def _command(

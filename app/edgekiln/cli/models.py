@@ -234,6 +234,9 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
             on_target=first.on_target.samples,
             target=first.on_target.runtime,
         )
+    for candidate in result.candidates:
+        if (why := candidate.verdict.why_not) is not None:
+            out.line("{scheme}: {why}", scheme=candidate.scheme, why=why)
     out.text(result.reason)
     for note in result.notes:
         out.text(note)
@@ -242,8 +245,7 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
 def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> list[str]:
     words = run.output.words
     artifact, report, target = candidate.artifact, candidate.report, candidate.on_target
-    why = candidate.verdict.why_not
-    verdict = words.render(why) if why else words("usable")
+    verdict = words("usable") if candidate.verdict.usable else words("not usable")
     return [
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",

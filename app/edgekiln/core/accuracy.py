@@ -55,6 +55,14 @@ class TargetReport:
 
 
 @dataclass(frozen=True)
+class EvalInputs:
+    """An artifact to judge, and the float model it should agree with."""
+
+    artifact: Artifact
+    against: Artifact | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One quantized form of the model, judged. Without `artifact` it could not even be made."""
 

@@ -43,3 +43,18 @@ class DataSource:
     path: Path
     limit: int | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class ThumbnailPlan:
+    """Which samples to draw, by index in the data as loaded, and the longer side in pixels."""
+
+    indexes: tuple[int, ...]
+    size: int = 96
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """One PNG per asked index, in that order."""
+
+    files: tuple[Path, ...]

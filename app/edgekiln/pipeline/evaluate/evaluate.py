@@ -1,0 +1,81 @@
+"""The step `evaluate`: one artifact on labelled data, beside the float model when there is one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from edgekiln.core.accuracy import AccuracyReport, EvalInputs
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import Preprocessing
+from edgekiln.core.plans import EvalPlan
+from edgekiln.core.report import Report, part_of
+from edgekiln.core.text import say
+from edgekiln.pipeline.data.arrays import Array, load_arrays
+from edgekiln.pipeline.data.finder import find_preprocessing
+from edgekiln.pipeline.data.source import Samples, write_samples
+from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
+from edgekiln.pipeline.evaluate.judge import judge
+from edgekiln.pipeline.evaluate.runtimes import as_family
+
+
+def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) -> AccuracyReport:
+    """Top-1, confusion and, with `inputs.against`, agreement on all of `plan.data`.
+
+    Preprocessing not given is taken from the artifact's note, else from the other model's, else
+    found by trying. The other model always runs on litert.
+    """
+    family = as_family(plan.runtime)
+    note = _note(inputs)
+    with tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder:
+        scratch = Path(folder)
+        preprocessing = plan.preprocessing or _preprocessing(
+            inputs, plan, note, scratch, part_of(report, 0.0, 0.2)
+        )
+        report(0.2, say("Reading the data"))
+        samples = write_samples(
+            plan.data,
+            preprocessing,
+            inputs.artifact.signature,
+            scratch / "samples.npz",
+            part_of(report, 0.2, 0.4),
+            note.labels,
+        )
+        scores = _float_scores(
+            inputs.against, samples, scratch, preprocessing, part_of(report, 0.4, 0.7)
+        )
+        return judge(
+            inputs.artifact, samples, scores, family, out_dir, scratch, preprocessing,
+            part_of(report, 0.7, 1.0),
+        )  # fmt: skip
+
+
+def _note(inputs: EvalInputs) -> Note:
+    own = embedded_note(inputs.artifact.path)
+    other = embedded_note(inputs.against.path) if inputs.against else Note()
+    return Note(own.preprocessing or other.preprocessing, own.labels or other.labels)
+
+
+def _preprocessing(
+    inputs: EvalInputs, plan: EvalPlan, note: Note, root: Path, report: Report
+) -> Preprocessing:
+    if note.preprocessing is not None:
+        return note.preprocessing
+    model = inputs.against or inputs.artifact
+    found = find_preprocessing(
+        model.path, model.signature, plan.data, root, report, known=note.labels
+    )
+    return found.preprocessing
+
+
+def _float_scores(
+    against: Artifact | None,
+    samples: Samples,
+    scratch: Path,
+    preprocessing: Preprocessing,
+    report: Report,
+) -> Array | None:
+    if against is None:
+        return None
+    judged = judge(against, samples, None, "litert", scratch, scratch, preprocessing, report)
+    return load_arrays(judged.outputs)["scores"]
