@@ -19,7 +19,7 @@ from typing import Any, get_type_hints
 
 from edgekiln import __version__
 from edgekiln.core.codec import CodecError, decode, encode
-from edgekiln.core.files import complete_folder, write_atomic
+from edgekiln.core.files import complete_folder, fingerprint, write_atomic
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
 
@@ -108,8 +108,6 @@ def _key(step: str, inputs: Any, plan: Any) -> str:
 def _content(data: Any) -> Any:
     """Encoded data without the paths of artifacts whose hash is beside them, and with the
     fingerprint of data and models whose path is all there is."""
-    from edgekiln.core.files import fingerprint
-
     if isinstance(data, list):
         return [_content(item) for item in data]
     if not isinstance(data, dict):
@@ -119,8 +117,14 @@ def _content(data: Any) -> Any:
     if kind in ("Artifact", "ModelSource"):
         content.pop("path")
     if kind == "DataSource":
-        content["path"] = fingerprint(Path(data["path"]))
+        content["path"] = _data_fingerprint(Path(data["path"]))
     return content
+
+
+def _data_fingerprint(path: Path) -> list[str]:
+    """Of the data and of a `labels.txt` beside it, which sets the order of the classes."""
+    labels = path.parent / "labels.txt"
+    return [fingerprint(path), fingerprint(labels) if labels.is_file() else ""]
 
 
 @cache

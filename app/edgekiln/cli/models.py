@@ -279,6 +279,11 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         runtime=report.runtime,
         ms=report.median_ms,
     )
+    run.output.line(
+        "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
+    )
+    for note in report.notes:
+        run.output.text(note)
     return 0
 
 

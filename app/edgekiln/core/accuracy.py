@@ -41,6 +41,7 @@ class AccuracyReport:
     median_ms: float  # one inference on this computer, one thread; never a figure for the box
     preprocessing: Preprocessing
     differing: tuple[Differing, ...] = ()  # from the float model's top-1, the first of them
+    notes: tuple[Text, ...] = ()  # what was said of the data while it was read
 
 
 @dataclass(frozen=True)

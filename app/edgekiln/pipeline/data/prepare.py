@@ -81,6 +81,7 @@ def intake_of(data: DataSet, spec: TensorSpec, signature: Signature) -> Intake:
         picture = _picture_shape(data, name, shape)
         if picture is not None:
             first = picture[0] in (1, 3) and picture[2] not in (1, 3, 4)
+            _check_size(data, name, picture[1:] if first else picture[:2], spec)
             return Intake(name, picture, True, first)
     if data.files:
         raise _wrong_shape(data.path, say("pictures"), spec)
@@ -131,6 +132,13 @@ def _picture_shape(data: DataSet, name: str, shape: tuple[int, ...]) -> tuple[in
         own = raw.shape if raw.ndim == 3 else (*raw.shape, 1)
         shape = tuple(o if s == DYNAMIC else s for s, o in zip(shape, own, strict=True))
     return shape
+
+
+def _check_size(data: DataSet, name: str, size: tuple[int, ...], spec: TensorSpec) -> None:
+    """Files are resized as a camera's pictures are; an array of another size is another model's."""
+    own = data.arrays[name].shape[1:] if not data.files else (*size, 1)
+    if own[:2] != size and own[1:] != size:
+        raise _wrong_shape(data.path, say("{shape} per sample", shape=str(list(own))), spec)
 
 
 def _stored(data: DataSet, name: str, spec: TensorSpec) -> Intake:

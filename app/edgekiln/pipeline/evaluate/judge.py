@@ -57,6 +57,7 @@ def judge(
         median_ms=ran.median_ms,
         preprocessing=preprocessing,
         differing=() if reference is None else metrics.differing(predicted, reference, labels),
+        notes=samples.notes,
     )
 
 

@@ -1,0 +1,114 @@
+"""`make bench`: how fast EdgeKiln feels, each figure beside a peer measured in the same run.
+
+A ratio holds when the machine's speed drifts; the absolute medians are for orientation. Each pair
+runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fails a test.
+
+- start: from the start of the process to the first window on the screen (offscreen platform),
+  against a bare PySide6 window with one label.
+- stall: the longest time the window's event loop stood still while a SavedModel was converted,
+  against the same conversion in a thread of the window's process.
+- demo: the whole way on the embedded sample in a fresh workspace, against `import tensorflow`.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is measured, against what, how often; both return one figure."""
+
+    name: str
+    unit: str
+    limit: float
+    ours: Callable[[], float]
+    peer: Callable[[], float]
+    peer_name: str
+    runs: int
+
+
+def printed_figure(*command: str) -> float:
+    """The last line a program prints, as a number."""
+    done = subprocess.run(
+        [sys.executable, *command], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def seconds(*command: str) -> float:
+    """How long a whole process takes."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *command], env=ENVIRONMENT, capture_output=True, check=True)
+    return time.perf_counter() - began
+
+
+def demo() -> float:
+    """`edgekiln demo` in a fresh workspace, whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = str(Path(folder) / "demo.html")
+        return seconds("-m", "edgekiln", "demo", "--workspace", folder, "--report", report)
+
+
+def import_tensorflow() -> float:
+    """What the demo pays TensorFlow for being there."""
+    return seconds("-c", "import tensorflow")
+
+
+def pairs() -> tuple[Pair, ...]:
+    """The three figures of the promise."""
+    return (
+        Pair(
+            "window on screen",
+            "ms",
+            1500,
+            lambda: printed_figure("-m", "edgekiln", "gui", "--measure-start"),
+            lambda: printed_figure(str(HERE / "bare_window.py")),
+            "bare PySide6 window",
+            7,
+        ),
+        Pair(
+            "longest stall in a conversion",
+            "ms",
+            100,
+            lambda: printed_figure(str(HERE / "stall.py"), "job"),
+            lambda: printed_figure(str(HERE / "stall.py"), "thread"),
+            "conversion in a thread",
+            3,
+        ),
+        Pair("demo", "s", 60, demo, import_tensorflow, "import tensorflow", 3),
+    )
+
+
+def main() -> None:
+    """Measure all pairs and print one table."""
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; median (min–max), n in turn")
+    for pair in pairs():
+        pair.ours(), pair.peer()
+        figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
+        ours, peer = zip(*figures, strict=True)
+        ratio = statistics.median(a / b for a, b in figures)
+        print(
+            f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
+            f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
+        )
+
+
+def _spread(figures: tuple[float, ...]) -> str:
+    low, middle, high = min(figures), statistics.median(figures), max(figures)
+    return f"{middle:.3g} ({low:.3g}–{high:.3g})"
+
+
+if __name__ == "__main__":
+    main()
