@@ -1,0 +1,71 @@
+"""A `.tflite` the user already has, taken as an artifact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from edgekiln import __version__
+from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.errors import UserError
+from edgekiln.core.files import copy_atomic
+from edgekiln.core.model import ModelSource
+from edgekiln.core.plans import ConvertPlan
+from edgekiln.core.text import say
+from edgekiln.pipeline.convert.choose import choose_signature
+from edgekiln.pipeline.graph.artifact import artifact_of
+from edgekiln.pipeline.graph.describe import DEFAULT_KEY, signatures_of
+from edgekiln.pipeline.graph.graph import Graph, SignatureEntry, Tensor
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.write import write_graph
+
+VARIABLE_OPERATORS = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
+
+
+def take(source: ModelSource, plan: ConvertPlan, target: Path) -> Artifact:
+    """A copy with nothing changed; only a missing signature is added, because quantizers and
+    runtimes are spoken to by its names. UserError for a file with variables left in it."""
+    graph = read_graph(source.path)
+    if graph.has_operator(*VARIABLE_OPERATORS):
+        raise UserError(
+            say("“{path}” cannot be fused or quantized.", path=source.path.name),
+            say("It was not frozen before it was converted: its weights are variables."),
+            say("Open the SavedModel it was made from; EdgeKiln freezes it first."),
+        )
+    if graph.signatures:
+        copy_atomic(source.path, target)
+    else:
+        _name_signature(graph)
+        write_graph(graph, target)
+    artifact = artifact_of(
+        target,
+        scheme=scheme_of(graph),
+        made_from=source.fingerprint,
+        made_by=(("edgekiln", __version__),),
+    )
+    signature = choose_signature(signatures_of(read_graph(target)), plan.signature)
+    return replace(artifact, signature=signature)
+
+
+def _name_signature(graph: Graph) -> None:
+    def named(tensors: list[Tensor]) -> list[tuple[str, Tensor]]:
+        return [(tensor.name, tensor) for tensor in tensors]
+
+    main = graph.main
+    entry = SignatureEntry(DEFAULT_KEY, main, named(main.inputs), named(main.outputs))
+    graph.signatures.append(entry)
+
+
+def scheme_of(graph: Graph) -> SchemeName:
+    """How a file is already quantized, by the types in it."""
+    tensors = [tensor for subgraph in graph.subgraphs for tensor in subgraph.tensors]
+    flowing = {t.dtype for t in tensors if not t.is_constant and t.quantization is not None}
+    constant = {t.dtype for t in tensors if t.is_constant and t.quantization is not None}
+    if "int16" in flowing:
+        return "int16x8"
+    if flowing & {"int8", "uint8"}:
+        is_float = any(tensor.dtype == "float32" for tensor in graph.main.inputs)
+        return "int8-float-io" if is_float else "int8"
+    if constant & {"int8", "uint8", "int4"}:
+        return "dynamic-range"
+    return "float16" if any(t.is_constant and t.dtype == "float16" for t in tensors) else "float32"
