@@ -1,0 +1,134 @@
+"""The gate: a candidate may go on a box when the box's runtime computes what it should.
+
+A runtime can refuse a file, crash on it, or load it and compute wrong numbers without a word. So
+every candidate is checked against the operator table and run, on real inputs, on the target's
+runtime; what comes out is compared with the same file on the fast runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from pathlib import Path
+
+from edgekiln.core.artifact import SchemeName, Verdict
+from edgekiln.core.device import Profile
+from edgekiln.core.text import Text, say
+from edgekiln.pipeline.evaluate.runtimes import name_runtime, parse_runtime, stand_in
+from edgekiln.pipeline.graph.graph import Graph
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.versions import needed_runtime, runs_on
+from edgekiln.pipeline.quantize.trial import (
+    FAST,
+    Run,
+    Trial,
+    is_finite,
+    largest_error,
+    mean_error,
+    run_on,
+)
+
+# sqrt(sum (a-b)^2 / sum b^2) between two runtimes. Measured on DS-CNN, ResNet8 and MobileNetV1 with
+# 32 samples, litert 2.3.0 against tflite-runtime 2.14.0: float16 0.0000, int16x8 0.0001, int8 0.045
+# at most; dynamic-range with wrong numbers 0.61 at least.
+TOLERANCE: Mapping[SchemeName, float] = {
+    "float32": 0.01,
+    "float16": 0.01,
+    "int16x8": 0.05,
+    "dynamic-range": 0.2,
+    "int8": 0.2,
+    "int8-float-io": 0.2,
+}
+
+
+def gate(model: Path, scheme: SchemeName, profile: Profile, fast: Run, trial: Trial) -> Verdict:
+    """The verdict on a candidate for a kind of box.
+
+    `fast`: the same file on the fast runtime, on all samples of the trial.
+    """
+    graph = read_graph(model)
+    run = run_on(model, trial.few, stand_in(profile.runtime), trial.folder)
+    why_not = _explained(_seen(scheme, run, fast), _table_says(graph, profile))
+    return Verdict(
+        usable=why_not is None,
+        target_runtime=profile.runtime,
+        measured_on=run.result.runtime if run.refused is None else "",
+        samples=run.result.samples,
+        max_relative_error=_largest(run, fast),
+        needs_runtime=needed_runtime(graph).release,
+        why_not=why_not,
+        notes=_notes(profile, run, trial),
+    )
+
+
+def not_usable(profile: Profile, why: Text) -> Verdict:
+    """The verdict on a candidate that never became a file, or broke on the way to its figures."""
+    return Verdict(False, profile.runtime, "", 0, None, "", why)
+
+
+def _seen(scheme: SchemeName, run: Run, fast: Run) -> Text | None:
+    """What the run on the target's runtime shows to be wrong; None when it is right."""
+    if run.refused is not None:
+        return run.refused
+    if not is_finite(run.outputs):
+        return say("{runtime} computes values that are not finite.", runtime=run.result.runtime)
+    if fast.refused is not None:
+        return say("It could not be compared: {why}", why=fast.refused)
+    error = mean_error(run.outputs, fast.first(run.result.samples))
+    if error <= TOLERANCE[scheme]:
+        return None
+    return say(
+        "{runtime} loads it and computes wrong numbers: relative error {error} against {fast} on "
+        "{samples} samples, {tolerance} is allowed.",
+        runtime=run.result.runtime,
+        error=f"{error:.2f}",
+        fast=name_runtime(FAST),
+        samples=run.result.samples,
+        tolerance=f"{TOLERANCE[scheme]:g}",
+    )
+
+
+def _table_says(graph: Graph, profile: Profile) -> Text | None:
+    """What the operator table says of the box's release. LiteRT counts its releases anew and is
+    younger than every release in the table."""
+    family, release = parse_runtime(profile.runtime)
+    return None if family == FAST else runs_on(graph, release)
+
+
+def _explained(seen: Text | None, table: Text | None) -> Text | None:
+    """What was seen, with the operator that explains it; either alone is reason enough."""
+    if seen is None or table is None:
+        return seen or table
+    return say("{seen} {reason}", seen=seen, reason=table)
+
+
+def _largest(run: Run, fast: Run) -> float | None:
+    if run.refused is not None or fast.refused is not None:
+        return None
+    error = largest_error(run.outputs, fast.first(run.result.samples))
+    return error if isfinite(error) else None
+
+
+def _notes(profile: Profile, run: Run, trial: Trial) -> tuple[Text, ...]:
+    notes = []
+    if run.result.runtime != profile.runtime:
+        notes.append(
+            say(
+                "{wanted} is not installed here: {found} stands in for it; the operator table was "
+                "asked about {wanted}.",
+                wanted=profile.runtime,
+                found=run.result.runtime,
+            )
+        )
+    if run.refused is None:
+        reference = {name: rows[: run.result.samples] for name, rows in trial.reference.items()}
+        error = mean_error(run.outputs, reference)
+        notes.append(
+            say(
+                "Relative error against the float model: {error} on {samples} samples, {runtime}.",
+                error=f"{error:.3f}",
+                samples=run.result.samples,
+                runtime=run.result.runtime,
+            )
+        )
+    return tuple(notes)

@@ -1,0 +1,121 @@
+"""The ways to make a scheme, tried on the calibration data, and the one that is kept.
+
+Neither quantizer is always best, and no rule of ranges is. The evaluation data has no say: a choice
+made on it would flatter the figures.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekiln.child import ChildCrashed, StepFailed
+from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
+from edgekiln.core.errors import UserError
+from edgekiln.pipeline.quantize.calibrate import RULES, Calibration, RangeRule
+from edgekiln.pipeline.quantize.engines import (
+    Engine,
+    Tools,
+    quantize_by_recipe,
+    quantize_by_tensorflow,
+)
+from edgekiln.pipeline.quantize.trial import FAST, Run, Score, Trial, run_on, score
+
+CHILDREN = 2  # interpreters at once
+# From here on a second engine (seconds of importing TensorFlow) has nothing to win.
+_GOOD_AGREEMENT = 0.99
+_GOOD_ERROR = 0.05
+# Accuracies that differ by less, or by two samples, say nothing; the error decides then.
+_NOISE = 0.01
+_NOISE_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to make a scheme: the file, its run on the fast runtime, how near it is to float."""
+
+    path: Path
+    engine: Engine
+    tools: Tools
+    run: Run
+    score: Score | None  # None: refused by the fast runtime
+
+
+@dataclass(frozen=True)
+class _Made:
+    path: Path
+    engine: Engine
+    tools: Tools
+
+
+@dataclass(frozen=True)
+class Kiln:
+    """What every candidate is made from; `calibration` is None when no scheme needs it."""
+
+    model: Artifact
+    calibration: Calibration | None
+    trial: Trial
+
+    def make(self, scheme: SchemeName) -> Variant:
+        """The best variant of a scheme. Whatever the quantizer raises comes through."""
+        if scheme == "float32":
+            return self._try(_Made(self.model.path, "none", ()))
+        if scheme not in CALIBRATED_SCHEMES:
+            return self._try(self._by_recipe(scheme))
+        made = [self._by_recipe(scheme, rule) for rule in RULES]
+        with ThreadPoolExecutor(CHILDREN) as pool:
+            tried = list(pool.map(self._try, made))
+        count = len(self.trial.labels)
+        if not is_good(nearest(tried, count).score):
+            tried.extend(self._by_tensorflow(scheme))
+        return nearest(tried, count)
+
+    def _by_recipe(self, scheme: SchemeName, rule: RangeRule | None = None) -> _Made:
+        ranges = None if rule is None else _known(self.calibration).ranges(rule)
+        out = self.trial.folder / f"{scheme}-{rule or 'made'}.tflite"
+        tools = quantize_by_recipe(self.model.path, scheme, ranges, out)
+        chosen: Tools = () if rule is None else (("ranges", rule),)
+        return _Made(out, "ai-edge-quantizer", tools + chosen)
+
+    def _by_tensorflow(self, scheme: SchemeName) -> tuple[Variant, ...]:
+        """TensorFlow's variant; none when it fails: the other engine's is there already."""
+        try:
+            made = quantize_by_tensorflow(self.model, scheme, self.trial.samples, self.trial.folder)
+            return (self._try(_Made(made.path, "tensorflow", made.made_by)),)
+        except (UserError, ChildCrashed, StepFailed, KeyError):
+            traceback.print_exc(file=sys.stderr)  # into the job's log
+            return ()
+
+    def _try(self, made: _Made) -> Variant:
+        run = run_on(made.path, self.trial.samples, FAST, self.trial.folder)
+        seen = None if run.refused is not None else score(run.outputs, self.trial)
+        return Variant(made.path, made.engine, made.tools, run, seen)
+
+
+def nearest(variants: Sequence[Variant], samples: int) -> Variant:
+    """The variant to keep: the least error among those whose accuracy (agreement without labels) on
+    `samples` samples is within noise of the best."""
+    scored = [(v, v.score) for v in variants if v.score is not None]
+    if not scored:
+        return variants[0]
+    noise = max(_NOISE, _NOISE_SAMPLES / max(samples, 1))
+    bar = max(s.share or 0.0 for _, s in scored) - noise
+    near = [(s.error, i) for i, (_, s) in enumerate(scored) if (s.share or 0.0) >= bar]
+    return scored[min(near)[1]][0]
+
+
+def is_good(seen: Score | None) -> bool:
+    """Whether a variant is within noise of the float model."""
+    if seen is None:
+        return False
+    return seen.error <= _GOOD_ERROR or (seen.agreement or 0.0) >= _GOOD_AGREEMENT
+
+
+def _known(calibration: Calibration | None) -> Calibration:
+    if calibration is None:
+        raise ValueError("a calibrated scheme without calibration")
+    return calibration
