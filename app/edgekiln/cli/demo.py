@@ -65,7 +65,7 @@ def demo(arguments: Namespace, run: Runner) -> int:
         contact = meet(run, box)
         pushes = [push(run, contact, bundle) for bundle in made.bundles]
         back = roll(run, contact, pushes[0].release)
-        forward = push(run, contact, made.bundles[1])
+        forward = push(run, contact, made.bundles[1], forward=True)
     report = run.step(
         "report",
         ReportInputs(
@@ -174,7 +174,7 @@ def meet(run: Runner, box: PracticeBox) -> Contact:
     return Contact(replace(device, host_key=key), Secret(box.password))
 
 
-def push(run: Runner, contact: Contact, bundle: Bundle) -> PushResult:
+def push(run: Runner, contact: Contact, bundle: Bundle, forward: bool = False) -> PushResult:
     """A push that must end live."""
     result = run.step("push", PushInputs(contact, bundle.path), DeployPlan("digits"), PushResult)
     if result.state != "live":
@@ -183,12 +183,14 @@ def push(run: Runner, contact: Contact, bundle: Bundle) -> PushResult:
             result.why or say("Its health check failed."),
             say("Nothing was changed. Please send us the log of this job."),
         )
-    run.output.line(
-        "5  Pushed {scheme}: {release} is live, {size} sent",
-        scheme=bundle.manifest.scheme,
-        release=result.release,
-        size=kilobytes(result.sent_bytes),
-    )
+    values = {"release": result.release, "size": kilobytes(result.sent_bytes)}
+    if forward:
+        run.output.line("7  Forward again: {release} is live, {size} sent", **values)
+    else:
+        scheme = bundle.manifest.scheme
+        run.output.line(
+            "5  Pushed {scheme}: {release} is live, {size} sent", scheme=scheme, **values
+        )
     if result.health is not None:
         print_health(result.health, run)
     return result
