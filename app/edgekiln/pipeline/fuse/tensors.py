@@ -38,3 +38,10 @@ def replace_constant(
     while len(operator.inputs) <= index:
         operator.inputs.append(None)
     operator.inputs[index] = add_constant(subgraph, name, values)
+
+
+def integers(tensor: Tensor | None) -> tuple[int, ...] | None:
+    """An integer constant's values in one row; None for anything else."""
+    if tensor is None or not tensor.is_constant or tensor.dtype not in ("int32", "int64"):
+        return None
+    return tuple(int(value) for value in tensor.array().reshape(-1))

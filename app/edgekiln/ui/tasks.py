@@ -1,0 +1,131 @@
+"""Each step as a task for the lanes: its result's type, its title, its lane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekiln.core.accuracy import QuantResult
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.bundle import Bundle, BundleInputs
+from edgekiln.core.data import DataSource, ThumbnailPlan, Thumbnails
+from edgekiln.core.device import (
+    Contact,
+    DeviceFacts,
+    DeviceStatus,
+    HostKey,
+    ProbePlan,
+    PushInputs,
+    PushResult,
+    ReadHostKeyPlan,
+)
+from edgekiln.core.fusion import FusionResult
+from edgekiln.core.model import InspectedModel, ModelSource
+from edgekiln.core.plans import (
+    ConvertPlan,
+    DeployPlan,
+    FusionPlan,
+    InspectPlan,
+    PackPlan,
+    QuantPlan,
+)
+from edgekiln.core.text import say
+from edgekiln.jobs.job import Task
+from edgekiln.jobs.lanes import CONVERT, device_lane
+from edgekiln.ui.figures import model_name
+
+# Which place of the window a step belongs to: its mark is shown there.
+PLACES: dict[str, str] = {
+    "identify": "model",
+    "inspect": "model",
+    "inspect-source": "model",
+    "convert": "fuse",
+    "fuse": "fuse",
+    "quantize": "quantize",
+    "thumbnails": "preview",
+    "host-key": "devices",
+    "probe": "devices",
+    "bundle": "deploy",
+    "push": "deploy",
+    "rollback": "deploy",
+    "status": "deploy",
+}
+
+
+def identify(path: Path) -> Task[ModelSource]:
+    """What kind of model lies at a path."""
+    title = say("Look at {name}", name=model_name(path))
+    return Task("identify", path, InspectPlan(), ModelSource, title)
+
+
+def inspect(source: ModelSource) -> Task[InspectedModel]:
+    """What can be said of it; with TensorFlow, in the spare child, where that is needed."""
+    title = say("Read {name}", name=model_name(source.path))
+    if source.kind == "tflite":
+        return Task("inspect", source, InspectPlan(), InspectedModel, title)
+    return Task("inspect-source", source, InspectPlan(), InspectedModel, title, CONVERT)
+
+
+def convert(source: ModelSource, plan: ConvertPlan) -> Task[Artifact]:
+    """Its float `.tflite`."""
+    title = say("Convert {name}", name=model_name(source.path))
+    return Task("convert", source, plan, Artifact, title, CONVERT)
+
+
+def fuse(artifact: Artifact, plan: FusionPlan) -> Task[FusionResult]:
+    """Its fused form, proven equal."""
+    return Task("fuse", artifact, plan, FusionResult, say("Fuse operators"))
+
+
+def quantize(artifact: Artifact, plan: QuantPlan) -> Task[QuantResult]:
+    """Candidates, gated and judged."""
+    count = len(plan.schemes)
+    return Task(
+        "quantize", artifact, plan, QuantResult, say("Quantize, {count} schemes", count=count)
+    )
+
+
+def thumbnails(data: DataSource, indexes: tuple[int, ...]) -> Task[Thumbnails]:
+    """Samples as pictures."""
+    plan = ThumbnailPlan(indexes)
+    return Task("thumbnails", data, plan, Thumbnails, say("Draw the differing samples"))
+
+
+def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:
+    """The signed bundle."""
+    return Task("bundle", inputs, plan, Bundle, say("Pack {name}", name=plan.name))
+
+
+def host_key(contact: Contact) -> Task[HostKey]:
+    """The box's identity, before anything is trusted."""
+    device = contact.device
+    title = say("Read the fingerprint of {name}", name=device.name)
+    lane = device_lane(device.name)
+    return Task("host-key", contact, ReadHostKeyPlan(), HostKey, title, lane)
+
+
+def probe(contact: Contact) -> Task[DeviceFacts]:
+    """What the box is."""
+    device = contact.device
+    title = say("Probe {name}", name=device.name)
+    return Task("probe", contact, ProbePlan(), DeviceFacts, title, device_lane(device.name))
+
+
+def push(contact: Contact, path: Path) -> Task[PushResult]:
+    """A bundle onto the box."""
+    name = contact.device.name
+    inputs, title = PushInputs(contact, path), say("Push to {name}", name=name)
+    return Task("push", inputs, DeployPlan(), PushResult, title, device_lane(name))
+
+
+def rollback(contact: Contact) -> Task[DeviceStatus]:
+    """The release before the current one."""
+    name = contact.device.name
+    title = say("Roll back {name}", name=name)
+    return Task("rollback", contact, DeployPlan(), DeviceStatus, title, device_lane(name))
+
+
+def status(contact: Contact) -> Task[DeviceStatus]:
+    """What is on the box."""
+    name = contact.device.name
+    title = say("Read the releases on {name}", name=name)
+    return Task("status", contact, DeployPlan(), DeviceStatus, title, device_lane(name))

@@ -1,0 +1,29 @@
+"""Asking the desktop for a file or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from edgekiln.core.text import Words
+
+
+def choose_folder(words: Words, parent: QWidget) -> Path | None:
+    """A folder; None when the user thought better of it."""
+    chosen = QFileDialog.getExistingDirectory(parent, words("Choose a folder"))
+    return Path(chosen) if chosen else None
+
+
+def choose_file(words: Words, parent: QWidget) -> Path | None:
+    """A model file."""
+    kinds = words("Models") + " (*.keras *.h5 *.hdf5 *.tflite)"
+    chosen, _ = QFileDialog.getOpenFileName(parent, words("Choose a model"), "", kinds)
+    return Path(chosen) if chosen else None
+
+
+def choose_npz(words: Words, parent: QWidget) -> Path | None:
+    """A data file."""
+    kinds = words("Data") + " (*.npz)"
+    chosen, _ = QFileDialog.getOpenFileName(parent, words("Choose data"), "", kinds)
+    return Path(chosen) if chosen else None

@@ -1,0 +1,127 @@
+"""The states of a page: empty, busy, error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QWidget
+
+from edgekiln.core.errors import UserError
+from edgekiln.core.text import Words
+from edgekiln.jobs.job import Job
+from edgekiln.ui.theme import Tokens
+from edgekiln.ui.widgets.kit import Action, button, card, column, line, picture, row, text, word
+
+_SKELETON_WIDTHS = (560, 480, 520)
+_STEPS = 1000
+_SECOND = 1000
+
+
+def empty_panel(tokens: Tokens, icon: str, title: str, what: str, *actions: Action) -> QWidget:
+    """Nothing here yet: what to drop or click."""
+    buttons = row(*(button(a, primary=not n) for n, a in enumerate(actions)), None)
+    return card(
+        picture(icon, tokens.muted, 40), text(title, "strong"), text(what, "muted"), buttons
+    )
+
+
+def error_panel(
+    words: Words,
+    tokens: Tokens,
+    error: UserError,
+    choose: Callable[[str], object],
+    *actions: Action,
+) -> QFrame:
+    """What happened, why, what to do, and the buttons that do it."""
+    choices = [
+        Action(choice, lambda c=choice: choose(c), f"choice-{n}")  # type: ignore[misc]
+        for n, choice in enumerate(error.choices)
+    ]
+    head = row(
+        picture("alert-circle-outline", tokens.bad, 24),
+        text(words.render(error.what), "strong"),
+        wide=1,
+    )
+    panel = card(
+        head,
+        text(words.render(error.why)),
+        text(words.render(error.do)),
+        column(*(row(button(a), None) for a in choices)),
+        row(*(button(a) for a in actions), None),
+        kind="bad",
+    )
+    panel.setObjectName("error-panel")
+    panel.setAccessibleName(words.render(error.what))
+    return panel
+
+
+def bar(name: str) -> QProgressBar:
+    """A thin bar for 0…1."""
+    made = QProgressBar()
+    made.setTextVisible(False)
+    made.setAccessibleName(name)
+    return made
+
+
+def show_progress(shown: QProgressBar, job: Job) -> None:
+    """The job's fraction in a bar; a moving one where it is unknown."""
+    if job.fraction is None:
+        shown.setRange(0, 0)
+    else:
+        shown.setRange(0, _STEPS)
+        shown.setValue(round(job.fraction * _STEPS))
+
+
+class BusyPanel(QFrame):
+    """A job at work: what it does now, how far it is, for how long, and Cancel."""
+
+    def __init__(self, words: Words, job: Job, cancel: Callable[[], object]) -> None:
+        super().__init__()
+        self._words, self._job = words, job
+        self._bar = bar(words.render(job.task.title))
+        self._text = line("")
+        self._time = word("", "muted")
+        self._cancel = button(Action(words("Cancel"), cancel, "cancel"))
+        inner = card(
+            text(words.render(job.task.title), "strong"),
+            self._bar,
+            row(self._text, self._time, self._cancel, wide=0),
+        )
+        skeleton = column(*(_skeleton(w) for w in _SKELETON_WIDTHS), gap=16, margin=16)
+        column(inner, skeleton, into=self)
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._show)
+        self._clock.start(_SECOND)
+        job.progressed.connect(self._show)
+        job.changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        show_progress(self._bar, self._job)
+        self._text.set_full(self._words.render(self._job.text))
+        self._time.setText(self._words("{seconds} s", seconds=int(self._job.seconds)))
+        self._cancel.setEnabled(self._job.state in ("waiting", "starting", "running"))
+
+
+def tile(number: str, caption: str, below: QLabel | None = None) -> QFrame:
+    """One figure with what it is."""
+    items: list[QWidget | None] = [word(number, "number"), line(caption, "muted")]
+    if below is not None:
+        items.append(below)
+    frame = card(*items, gap=4)
+    frame.setAccessibleName(f"{caption}: {number}")
+    frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+    return frame
+
+
+def tiles(*shown: QFrame) -> QWidget:
+    """Figures beside each other."""
+    return row(*shown, gap=16)
+
+
+def _skeleton(width: int) -> QFrame:
+    made = QFrame()
+    made.setProperty("box", "skeleton")
+    made.setFixedSize(width, 16)
+    return made

@@ -1,0 +1,106 @@
+"""A table of texts: virtual, with the whole text of each cell as its tooltip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QBrush, QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from edgekiln.ui.theme import Tokens, Tone
+
+Index = QModelIndex | QPersistentModelIndex
+ROW_HEIGHT = 32
+_FRAME = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell says; a number is set to the right."""
+
+    text: str
+    tone: Tone = ""
+    number: bool = False
+    tip: str = ""
+
+
+Row = tuple[Cell, ...]
+
+
+class Rows(QAbstractTableModel):
+    """Rows of cells under headers."""
+
+    def __init__(self, tokens: Tokens, headers: Sequence[str], rows: Sequence[Row]) -> None:
+        super().__init__()
+        self._tokens, self._headers, self.rows = tokens, tuple(headers), tuple(rows)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
+        """Qt."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Qt."""
+        return 0 if parent.isValid() else len(self._headers)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Qt."""
+        cell = self.rows[index.row()][index.column()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return cell.text
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return cell.tip or cell.text
+        if role == Qt.ItemDataRole.ForegroundRole and cell.tone:
+            return QBrush(QColor(self._tokens.tone(cell.tone)))
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(cell.number)
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Qt."""
+        if orientation == Qt.Orientation.Vertical:
+            return None
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self._headers[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(bool(self.rows) and self.rows[0][section].number)
+        return None
+
+
+def table(
+    tokens: Tokens,
+    name: str,
+    headers: Sequence[str],
+    rows: Sequence[Row],
+    stretch: int = 0,
+    most_rows: int = 8,
+) -> QTableView:
+    """A table named `name` (for screen readers) that shows up to `most_rows` rows, then scrolls."""
+    view = QTableView()
+    view.setModel(Rows(tokens, headers, rows))
+    view.model().setParent(view)
+    view.setAccessibleName(name)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.setTabKeyNavigation(False)
+    view.verticalHeader().hide()
+    view.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+    header = view.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+    header.setFixedHeight(ROW_HEIGHT)
+    view.setFixedHeight(ROW_HEIGHT * (1 + min(max(len(rows), 1), most_rows)) + _FRAME)
+    return view
+
+
+def _alignment(number: bool) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,118 @@
+"""A worker that misbehaves on request: the step's name says how. A program, not a mock."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+
+def send(kind: str, **fields: Any) -> None:
+    os.write(1, json.dumps({"$": kind, **fields}).encode() + b"\n")
+
+
+def text(template: str) -> dict[str, Any]:
+    return {"$": "Text", "template": template, "values": []}
+
+
+def answer() -> None:
+    send("Done", result={"$": "InspectPlan"})
+
+
+def half_then_answer() -> None:
+    send("Progress", fraction=0.5, text=text("half"))
+    answer()
+
+
+def hang() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    send("Progress", fraction=None, text=text("deaf"))
+    time.sleep(600)
+
+
+def wait() -> None:
+    send("Progress", fraction=None, text=text("waiting"))
+    time.sleep(600)
+
+
+def brief() -> None:
+    time.sleep(0.3)
+    answer()
+
+
+def fail() -> None:
+    send("Failed", what=text("What"), why=text("Why"), do=text("Do"), choices=["a", "b"])
+    sys.exit(1)
+
+
+def done_then_die() -> None:
+    answer()
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def done_but_1() -> None:
+    answer()
+    sys.exit(1)
+
+
+def nonsense() -> None:
+    os.write(1, b"hello there\n")
+    time.sleep(600)
+
+
+def wrong_type() -> None:
+    send("Done", result={"$": "InspectPlan", "unknown": 1})
+
+
+def log() -> None:
+    send("Log", line="a line of the log")
+    answer()
+
+
+def nothing() -> None:
+    """End well without an answer."""
+
+
+def flood() -> None:
+    line = json.dumps({"$": "Progress", "fraction": 0.1, "text": text("flood")}).encode() + b"\n"
+    for _ in range(200):
+        os.write(1, line * 500)
+        os.write(2, b"noise\n" * 500)
+    answer()
+
+
+WAYS = {
+    "answer": half_then_answer,
+    "convert": answer,
+    "abort": os.abort,
+    "hang": hang,
+    "wait": wait,
+    "brief": brief,
+    "flood": flood,
+    "fail": fail,
+    "done-then-die": done_then_die,
+    "done-but-1": done_but_1,
+    "nonsense": nonsense,
+    "wrong-type": wrong_type,
+    "log": log,
+    "nothing": nothing,
+}
+
+
+def main() -> int:
+    faulthandler.enable()
+    if sys.argv[1:]:
+        sys.stderr.write(f"warm {sys.argv[1]}\n")
+    version = int(os.environ.get("FAKE_WORKER_VERSION", "1"))
+    send("Ready", version=version, pid=os.getpid())
+    if line := sys.stdin.readline():
+        WAYS[json.loads(line)["step"]]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
