@@ -44,7 +44,7 @@ class Output:
         """A line for people; `template` is a translation key."""
         self.end_progress()
         if not self.as_json:
-            print(self.words(template, **values) if template else "")
+            print(self.words(template, **values) if template else "", flush=True)
 
     def text(self, text: Text) -> None:
         """A ready sentence for people."""

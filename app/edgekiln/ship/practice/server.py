@@ -127,6 +127,7 @@ async def _run(
         if child.returncode is None:
             os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
+        await process.wait_closed()  # or asyncssh's own clean-up is never awaited
 
 
 def _host_key(sandbox: Path) -> asyncssh.SSHKey:
