@@ -27,6 +27,16 @@ PASSES: tuple[tuple[str, Text, Text], ...] = (
         say("BatchNorm or input normalisation before a convolution without padding costs nothing."),
     ),
     (
+        "affine-back",
+        say("Fold a scale and offset back into the layers that feed it"),
+        say("BatchNorm after a concatenation, a sum or pooling of layers costs nothing."),
+    ),
+    (
+        "activation-back",
+        say("Give a standing activation or clip to the operator before it"),
+        say("The operator before it applies it while it writes its output."),
+    ),
+    (
         "affine-depthwise",
         say("Make a remaining scale and offset one depthwise convolution"),
         say("One pass over memory instead of two, and one requantization instead of two."),

@@ -130,9 +130,9 @@ def schemes_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QW
     draft = desk.quant_draft
     boxes = [_scheme(words, desk, scheme, change) for scheme in SCHEMES]
     expert = card(
-        row(text(words("Calibration samples")), _samples(words, desk, draft), None, gap=16),
+        row(word(words("Calibration samples")), _samples(words, desk, draft), None, gap=16),
         row(
-            text(words("Accuracy that may be lost, points")),
+            word(words("Accuracy that may be lost, points")),
             _drop(words, desk, draft),
             None,
             gap=16,

@@ -21,6 +21,7 @@ from pathlib import Path
 import asyncssh
 
 HOST, USER = "127.0.0.1", "practice"
+_CHUNK = 1 << 16
 _OWN = ".practice"  # the server's own files in the sandbox
 
 
@@ -117,17 +118,43 @@ async def _run(
         env=environment,
         start_new_session=True,
     )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
     try:
-        await process.redirect(child.stdin, child.stdout, child.stderr)
-        await process.stdout.drain()
-        await process.stderr.drain()
+        await asyncio.gather(
+            _copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr)
+        )
         code = await child.wait()
         process.exit(code if code >= 0 else 128 - code)
+    except (BrokenPipeError, ConnectionError):
+        pass  # the client is gone, and its command goes with it
     finally:
+        feeding.cancel()
         if child.returncode is None:
             os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
-        await process.wait_closed()  # or asyncssh's own clean-up is never awaited
+
+
+# WORKAROUND: asyncssh's `process.redirect` of an asyncio stream starts a second reader when the
+# client's window opens again ("read() called while another coroutine is already waiting"), which
+# breaks the connection on any large output. So the three streams are copied here.
+async def _copy(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
+    while data := await source.read(_CHUNK):
+        sink.write(data)
+        await sink.drain()
+
+
+async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(_CHUNK):
+            sink.write(data)
+            await sink.drain()
+    except (BrokenPipeError, ConnectionError, asyncssh.Error):
+        return  # the command does not read on, or the client is gone
+    finally:
+        sink.close()
 
 
 def _host_key(sandbox: Path) -> asyncssh.SSHKey:
