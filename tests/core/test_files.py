@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,23 @@ def test_a_fingerprint_follows_the_contents(tmp_path: Path) -> None:
     (folder / "b").write_bytes(b"2")
     assert fingerprint(folder) != before
     assert fingerprint(folder / "a") == sha256(folder / "a")
+
+
+def test_what_a_dead_process_left_is_swept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".result.{dead.pid}.part" / "work").mkdir(parents=True)
+    ours = tmp_path / f".other.{os.getpid()}.part"
+    ours.mkdir()
+    with complete_folder(tmp_path / "result") as part:
+        (part / "whole").write_text("x")
+    assert {p.name for p in tmp_path.iterdir()} == {"result", ours.name}
+
+
+def test_who_comes_second_keeps_the_first(tmp_path: Path) -> None:
+    with complete_folder(tmp_path / "result") as part:
+        (part / "second").write_text("x")
+        (tmp_path / "result").mkdir()
+        (tmp_path / "result" / "first").write_text("x")
+    assert [p.name for p in tmp_path.iterdir()] == ["result"]
+    assert [p.name for p in (tmp_path / "result").iterdir()] == ["first"]

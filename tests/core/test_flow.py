@@ -61,7 +61,7 @@ def test_calibrated_schemes_need_samples(tmp_path: Path) -> None:
 
 def test_plans(tmp_path: Path) -> None:
     plan = QuantDraft(calibration=tmp_path, evaluation=tmp_path, target="rdk-x5").plan()
-    assert plan.calibration == DataSource(tmp_path, 100)
+    assert plan.calibration == DataSource(tmp_path, 200)
     assert plan.evaluation == DataSource(tmp_path)
     assert plan.target == "rdk-x5"
     with pytest.raises(ValueError, match="calibration"):

@@ -103,7 +103,7 @@ class QuantDraft:
     target: str = "this-computer"
     calibration: Path | None = None
     evaluation: Path | None = None
-    calibration_samples: int = 100
+    calibration_samples: int = 200
     schemes: tuple[SchemeName, ...] = SCHEMES
     preprocessing: Preprocessing | None = None
     max_drop: float = 0.01

@@ -19,20 +19,24 @@ def percent(fraction: float | None) -> str:
 
 
 def points(words: Words, difference: float) -> str:
-    """-0.003 -> "▼ 0.3 points": the sign is a shape, not a colour alone."""
+    """-0.003 -> "▼ −0.3 points": a sign and a shape, not a colour alone."""
     if abs(difference) < _SAME:
         return words("= no change")
     arrow = "▲" if difference > 0 else "▼"
-    return words("{arrow} {points} points", arrow=arrow, points=f"{abs(difference) * 100:.1f}")
+    return words("{arrow} {points} points", arrow=arrow, points=_signed(difference * 100, 1))
 
 
 def change(words: Words, after: float, before: float) -> str:
-    """Relative change, "▼ 71 %"."""
+    """Relative change, "▼ −71 %"."""
     if not before or after == before:
         return words("= no change")
     relative = (after - before) / before * 100
     digits = 0 if abs(relative) >= _FIRST_WHOLE else 1
-    return f"{'▲' if relative > 0 else '▼'} {abs(relative):.{digits}f} %"
+    return f"{'▲' if relative > 0 else '▼'} {_signed(relative, digits)} %"
+
+
+def _signed(number: float, digits: int) -> str:
+    return f"{number:+.{digits}f}".replace("-", "−")
 
 
 def drop_tone(difference: float, allowed: float) -> Tone:
