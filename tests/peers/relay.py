@@ -41,6 +41,10 @@ class Relay:
             end.close()
         self._selector.close()
 
+    def cut(self) -> None:
+        """Break with the next byte towards the server."""
+        self._left = 0
+
     def _carry(self) -> None:
         while not self._ended.is_set():
             for key, _ in self._selector.select(0.05):

@@ -181,6 +181,27 @@ def test_connection_reset_in_mid_upload(
     assert status(sshd.contact(), plan, tmp_path, silent).locked_by == ""
 
 
+def test_connection_reset_after_the_switch(
+    sshd: Sshd, bundles: Bundles, plan: DeployPlan, tmp_path: Path
+) -> None:
+    """Nobody can say whether it is live, so nobody claims it; it had passed its check before."""
+    with Relay(sshd.port, "reset", 1 << 40) as relay:
+
+        def cut(fraction: float | None, text: Text) -> None:
+            if "after the switch" in text.template:
+                relay.cut()
+
+        inputs = PushInputs(sshd.contact(relay.port), bundles.first.path)
+        with pytest.raises(ConnectionLost) as raised:
+            push(inputs, plan, tmp_path, cut)
+    assert "may be live" in raised.value.do.template
+    settled = status(sshd.contact(), plan, tmp_path, silent)
+    assert [r.id for r in settled.releases if r.current] == [bundles.first.manifest.release]
+    assert settled.locked_by == ""
+    assert settled.health is not None
+    assert settled.health.healthy
+
+
 def test_cable_pulled_in_mid_upload(
     sshd: Sshd, bundles: Bundles, plan: DeployPlan, live: str, tmp_path: Path
 ) -> None:

@@ -99,6 +99,18 @@ def _make_live(hold: Hold, delivery: Delivery) -> PushResult:
         if sent:
             hold.ask("discard", release)
         return _result(box, "refused", health, sent)
+    try:
+        return _switch(hold, delivery, sent)
+    except ConnectionLost as lost:
+        raise ConnectionLost(
+            lost.what,
+            lost.why,
+            say("{release} passed its check and may be live: ask for the status.", release=release),
+        ) from lost
+
+
+def _switch(hold: Hold, delivery: Delivery, sent: int) -> PushResult:
+    report, box, release = delivery.report, hold.box, delivery.release
     report(0.85, say("Switching to {release}", release=release))
     before = hold.ask("activate", release)
     report(0.9, say("Checking on the box, after the switch"))
