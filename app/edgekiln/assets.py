@@ -30,7 +30,7 @@ def words(language: str) -> Words:
 
 def system_language() -> str:
     """The language the system asks for, of those we speak; English when unsure."""
-    asked = (
-        os.environ.get("EDGEKILN_LANGUAGE") or locale.getlocale()[0] or os.environ.get("LANG", "")
-    )
+    # The variables before getlocale(): where the asked locale is not installed, it says en_US
+    variables = ("EDGEKILN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    asked = next(filter(None, map(os.environ.get, variables)), None) or locale.getlocale()[0] or ""
     return "zh_CN" if asked.lower().startswith("zh") else "en"

@@ -6,6 +6,7 @@ a step that needs both asks for the other here.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from edgekiln.core.codec import decode, encode
 from edgekiln.core.errors import UserError
+from edgekiln.core.files import sweep
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
 from edgekiln.protocol import Done, Failed, Message, Progress, Ready, Request, from_line, to_line
@@ -53,19 +55,28 @@ def run_step(
     """Run a step in a child and return its result.
 
     Raises UserError as the step does, ChildCrashed when native code took the child down,
-    StepFailed for an error of ours. Ends the child when this process is interrupted.
+    StepFailed for an error of ours. Ends the child when this process is interrupted, and removes
+    what an ended or crashed child left unfinished.
     """
-    with tempfile.TemporaryFile() as log:
+    with (
+        tempfile.TemporaryFile() as log,
+        tempfile.TemporaryDirectory(prefix="edgekiln-", ignore_cleanup_errors=True) as scratch,
+    ):
         child = subprocess.Popen(
-            [sys.executable, "-m", "edgekiln", "worker"],
+            # -P: a file random.py where the user stands is not the module we import
+            [sys.executable, "-P", "-m", "edgekiln", "worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env={**os.environ, "TMPDIR": scratch},
         )
         try:
             answer = _converse(child, Request(step, encode(inputs), encode(plan), root), report)
         finally:
             _end(child)
+            if child.returncode != 0:
+                sweep(root, child.pid)
+                sweep(root / "artifacts", child.pid)
         if isinstance(answer, Done) and child.returncode == 0:
             return decode(result_type, answer.result)
         if isinstance(answer, Failed):

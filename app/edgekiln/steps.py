@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -19,7 +20,14 @@ from typing import Any, get_type_hints
 
 from edgekiln import __version__
 from edgekiln.core.codec import CodecError, decode, encode
-from edgekiln.core.files import complete_folder, fingerprint, write_atomic
+from edgekiln.core.files import (
+    complete_folder,
+    fingerprint,
+    part_suffix,
+    sha256,
+    sweep_dead,
+    write_atomic,
+)
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
 
@@ -63,7 +71,8 @@ def perform(step: str, inputs: Any, plan: Any, root: Path, report: Report) -> An
     function = getattr(import_module(entry.module), entry.function)
     if not entry.kept:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{step}-", dir=root) as scratch:
+        sweep_dead(root)
+        with tempfile.TemporaryDirectory(part_suffix(), f".{step}-", root) as scratch:
             return function(inputs, plan, Path(scratch), report)
     folder = root / "artifacts" / f"{step}-{_key(step, inputs, plan)}"
     result_type = get_type_hints(function)["return"]
@@ -92,12 +101,27 @@ def result_type(step: str) -> Any:
 def _recall(folder: Path, result_type: Any) -> Any:
     try:
         data = json.loads((folder / RESULT).read_bytes())
-        return decode(result_type, data, base=folder)
-    except FileNotFoundError:
-        return None
-    except (ValueError, CodecError):
-        shutil.rmtree(folder)  # written by another release of ours: compute it again
-        return None
+        result = decode(result_type, data, base=folder)
+    except (FileNotFoundError, ValueError, CodecError):
+        result = None  # not there, damaged, or written by another release of ours
+    if result is not None and _is_whole(encode(result), folder):
+        return result
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _is_whole(data: Any, folder: Path) -> bool:
+    """Whether the files an encoded result names are in its folder as they were written."""
+    if isinstance(data, str):
+        return not data.startswith(f"{folder}{os.sep}") or Path(data).exists()
+    if isinstance(data, list):
+        return all(_is_whole(item, folder) for item in data)
+    if not isinstance(data, dict):
+        return True
+    whole = all(_is_whole(item, folder) for item in data.values())
+    if whole and data.get("$") == "Artifact":
+        return sha256(Path(data["path"])) == str(data["sha256"])
+    return whole
 
 
 def _key(step: str, inputs: Any, plan: Any) -> str:
@@ -122,9 +146,14 @@ def _content(data: Any) -> Any:
 
 
 def _data_fingerprint(path: Path) -> list[str]:
-    """Of the data and of a `labels.txt` beside it, which sets the order of the classes."""
+    """Of the data, its name as reports give it, and a `labels.txt` beside it, which sets the order
+    of the classes."""
     labels = path.parent / "labels.txt"
-    return [fingerprint(path), fingerprint(labels) if labels.is_file() else ""]
+    return [
+        fingerprint(path),
+        "/".join(path.parts[-2:]),
+        fingerprint(labels) if labels.is_file() else "",
+    ]
 
 
 @cache

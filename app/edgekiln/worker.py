@@ -7,6 +7,7 @@ when native code crashes.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import sys
@@ -33,6 +34,16 @@ from edgekiln.protocol import (
 
 FAILED = 1
 PARENT_GONE = 3
+# What the system, not we, is the cause of
+_REFUSALS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.EIO,
+)
 
 
 def main(warm: str = "") -> int:
@@ -64,9 +75,23 @@ def _serve(request: Request, out: BinaryIO) -> int:
         return 0
     except UserError as error:
         _send(out, Failed(error.what, error.why, error.do, error.choices))
+    except OSError as error:
+        _send(out, _refused(error) if error.errno in _REFUSALS else _bug(error))
     except Exception as error:  # noqa: BLE001  (the boundary: our bug becomes a message)
         _send(out, _bug(error))
     return FAILED
+
+
+def _refused(error: OSError) -> Failed:
+    traceback.print_exc()
+    return Failed(
+        say("A file could not be read or written."),
+        say(
+            "The system says: {reason}.",
+            reason=": ".join(filter(None, (error.strerror, str(error.filename or "")))),
+        ),
+        say("Make room or change the permissions, then try again. Nothing was changed."),
+    )
 
 
 def _bug(error: Exception) -> Failed:

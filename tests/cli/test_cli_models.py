@@ -51,7 +51,7 @@ def test_fuse_reports_its_proof(edgekiln: Edgekiln, sample: Path, tmp_path: Path
     assert ran.json["ops_after"] < ran.json["ops_before"]
     assert 0 <= ran.json["max_abs_error"] < 1e-4
     applied = {p["name"]: p["applied"] for p in ran.json["passes"]}
-    assert applied == {"affine-forward": 1, "affine-depthwise": 1}
+    assert (applied["affine-forward"], applied["affine-depthwise"]) == (1, 1)
     assert out.read_bytes()[4:8] == b"TFL3"
 
 

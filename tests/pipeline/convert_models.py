@@ -38,6 +38,7 @@ def main(folder: Path) -> None:
     text_input(folder / "text_input")
     flex(folder / "flex")
     stateful(folder / "stateful")
+    no_inputs(folder / "no_inputs")
     recurrent(folder / "recurrent")
     with_slots(folder / "wrapper", folder / "slots")
     unknown_op(folder / "keras3", folder / "custom_op")
@@ -187,6 +188,13 @@ def stateful(folder: Path) -> None:
     spec = tf.TensorSpec([None, 4], tf.float32, "x")
     module.function = tf.function(count, input_signature=[spec])
     tf.saved_model.save(module, folder, signatures={"serving_default": module.function})
+
+
+def no_inputs(folder: Path) -> None:
+    def constant() -> dict[str, tf.Tensor]:
+        return {"y": tf.ones([3])}
+
+    save_function(folder, constant)
 
 
 def recurrent(folder: Path) -> None:

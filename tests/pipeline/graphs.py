@@ -21,7 +21,7 @@ from edgekiln.pipeline.graph.graph import (
 )
 from edgekiln.pipeline.graph.write import write_graph
 
-ACTIVATIONS = {"": 0, "relu": 1, "relu6": 3, "tanh": 4}
+ACTIVATIONS = {"": 0, "relu": 1, "relu_n1_to_1": 2, "relu6": 3, "tanh": 4}
 Floats = NDArray[Any]
 
 
@@ -112,6 +112,75 @@ class GraphBuilder:
         target = constant(self._name("shape"), np.array(shape, np.int32))
         self._subgraph.tensors.append(target)
         return self._operator("RESHAPE", [x, target], shape, schema.ReshapeOptionsT(newShape=shape))
+
+    def concat(self, *parts: Tensor, axis: int = 3) -> Tensor:
+        shape = list(parts[0].shape)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        options = schema.ConcatenationOptionsT(axis=axis)
+        return self.op("CONCATENATION", [*parts], tuple(shape), options)
+
+    def pool(self, kind: str, x: Tensor, activation: str = "", *, same: bool = False) -> Tensor:
+        """MAX or AVERAGE over 2 x 2, stride 1."""
+        options = schema.Pool2DOptionsT(
+            padding=schema.Padding.SAME if same else schema.Padding.VALID,
+            strideH=1,
+            strideW=1,
+            filterHeight=2,
+            filterWidth=2,
+            fusedActivationFunction=ACTIVATIONS[activation],
+        )
+        height, width = (_out(size, 2, 1, 1, same=same) for size in x.shape[1:3])
+        return self.op(f"{kind}_POOL_2D", [x], (1, height, width, x.shape[3]), options)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Over height and width."""
+        shape = (x.shape[0], x.shape[3])
+        return self.op("MEAN", [x, self.integers([1, 2])], shape, schema.ReducerOptionsT())
+
+    def reshape(self, x: Tensor, *shape: int) -> Tensor:
+        options = schema.ReshapeOptionsT(newShape=shape)
+        return self.op("RESHAPE", [x, self.integers(shape)], shape, options)
+
+    def transpose(self, x: Tensor, *order: int) -> Tensor:
+        shape = tuple(x.shape[axis] for axis in order)
+        return self.op("TRANSPOSE", [x, self.integers(order)], shape, schema.TransposeOptionsT())
+
+    def tile(self, x: Tensor, *times: int) -> Tensor:
+        shape = tuple(size * count for size, count in zip(x.shape, times, strict=True))
+        return self.op("TILE", [x, self.integers(times)], shape, schema.TileOptionsT())
+
+    def pad(self, x: Tensor, before: int, after: int) -> Tensor:
+        """Height and width, by zeros."""
+        pads = [[0, 0], [before, after], [before, after], [0, 0]]
+        shape = tuple(size + sum(pad) for size, pad in zip(x.shape, pads, strict=True))
+        return self.op("PAD", [x, self.integers(pads)], shape, schema.PadOptionsT())
+
+    def limit(self, kind: str, x: Tensor, number: float) -> Tensor:
+        """MINIMUM or MAXIMUM by a number."""
+        options = schema.MaximumMinimumOptionsT()
+        return self.op(kind, [x, self.constant(number)], x.shape, options)
+
+    def unary(self, name: str, x: Tensor) -> Tensor:
+        return self.op(name, [x], x.shape)
+
+    def two(self, kind: str, left: Tensor, right: Tensor, activation: str = "") -> Tensor:
+        """ADD, SUB, MUL or DIV of two tensors that are computed."""
+        return self._two(kind, left, right, left.shape, activation)
+
+    def op(
+        self,
+        name: str,
+        inputs: list[Tensor | None],
+        shape: tuple[int, ...],
+        options: Any = None,
+    ) -> Tensor:
+        """Any operator."""
+        return self._operator(name, inputs, shape, options)
+
+    def integers(self, values: Any) -> Tensor:
+        tensor = constant(self._name("integers"), np.asarray(values, np.int32))
+        self._subgraph.tensors.append(tensor)
+        return tensor
 
     def custom(self, name: str, x: Tensor) -> Tensor:
         """An operator no runtime has."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekiln.child import run_step
 from edgekiln.core.inference import InferInputs, InferPlan, InferResult
+from edgekiln.pipeline.fuse.passes import PASSES
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.write import write_graph
 
@@ -40,3 +41,24 @@ def run_graph(graph: Graph, samples: Outputs, folder: Path, name: str) -> Output
     """The same for a graph, written first."""
     write_graph(graph, folder / f"{name}.tflite")
     return run_file(folder / f"{name}.tflite", samples, folder)
+
+
+def fuse_all(graph: Graph, *names: str) -> dict[str, int]:
+    """The passes of these names (none: all) to a fixed point, as the step runs them but without
+    the proof; how often each applied."""
+    applied: dict[str, int] = {}
+    chosen = [item for item in PASSES if not names or item.name in names]
+    turn = 0
+    while turn < len(chosen):
+        count = len(chosen[turn].run(graph))
+        applied[chosen[turn].name] = applied.get(chosen[turn].name, 0) + count
+        turn = 0 if count else turn + 1
+    return {name: count for name, count in applied.items() if count}
+
+
+def assert_close(before: Outputs, after: Outputs, relative: float = 1e-4) -> None:
+    """Each output within `relative` of its largest value; a branch may be zero throughout."""
+    assert before.keys() == after.keys()
+    for name, values in before.items():
+        largest = max(np.abs(values).max(), 1e-3)
+        assert np.abs(values - after[name]).max() <= relative * largest, name

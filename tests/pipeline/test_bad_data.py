@@ -14,6 +14,7 @@ from PIL import Image
 from edgekiln.core.data import PRESETS, DataSource
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature, TensorSpec
+from edgekiln.pipeline.data.finder import find_preprocessing
 from edgekiln.pipeline.data.source import open_data, write_samples
 
 SIGNATURE = Signature(
@@ -262,3 +263,21 @@ def test_picture_with_a_flipped_byte(tmp_path: Path) -> None:
     damaged[len(damaged) // 2] ^= 0xFF
     victim.write_bytes(damaged)
     assert len(open_data(DataSource(folder))) == 3
+
+
+def test_fractions_for_a_model_of_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=X.astype(np.uint8), y=Y)
+    whole = Signature("s", (TensorSpec("image", (1, 6, 8, 3), "uint8"),), SIGNATURE.outputs)
+    halves = next(p for p in PRESETS if p.name == "0..1")
+    with pytest.raises(UserError, match="cut off"):
+        write_samples(DataSource(path), halves, whole, tmp_path / "samples.npz")
+    assert not (tmp_path / "samples.npz").exists()
+
+
+def test_a_model_of_whole_numbers_takes_pixels_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=X.astype(np.uint8), y=Y)
+    whole = Signature("s", (TensorSpec("image", (1, 6, 8, 3), "uint8"),), SIGNATURE.outputs)
+    found = find_preprocessing(tmp_path / "unread.tflite", whole, DataSource(path), tmp_path)
+    assert found.preprocessing.name == "0..255"

@@ -175,7 +175,7 @@ def broken(
         source = source_of(path)
         jobs.append((f"inspect {name}", "inspect-source", source, InspectPlan()))
         jobs.append((f"convert {name}", "convert", source, ConvertPlan()))
-    for name in ("flex", "text_input", "dynamic", "stateful", "recurrent"):
+    for name in ("flex", "text_input", "dynamic", "stateful", "no_inputs", "recurrent"):
         jobs.append((f"convert {name}", "convert", source_of(small_models / name), ConvertPlan()))
     keras3, dynamic = source_of(small_models / "keras3"), source_of(small_models / "dynamic")
     jobs += [
@@ -234,6 +234,7 @@ def test_refused_by_both_steps(broken: Any, step: str, name: str, word: str) -> 
         ("convert text_input", "plain numbers"),
         ("convert dynamic", "?×?×?×3"),
         ("convert stateful", "AssignAddVariableOp"),
+        ("convert no_inputs", "nothing to feed it with"),
         ("convert recurrent", "sizes fixed"),
         ("no signature", "serving_default"),
         ("no input", "image"),
@@ -254,3 +255,7 @@ def test_choices_are_ready_answers(broken: Any) -> None:
 def test_nothing_is_left_behind(broken: Any) -> None:
     left = [f for f in broken.root.rglob("*") if f.is_file() and f.parent != broken.root]
     assert left == []
+
+
+def test_a_missing_size_is_told_as_the_command_line_takes_it(broken: Any) -> None:
+    assert "--pin image=1,224,224,3" in broken.error("convert dynamic")["do"]

@@ -17,7 +17,8 @@ from edgekiln.pipeline.graph.read import read_graph
 from pipeline.graphs import GraphBuilder
 from pipeline.runs import Outputs, random_samples, run_file, run_graph
 
-FORWARD, DEPTHWISE = PASSES
+BY_NAME = {item.name: item for item in PASSES}
+FORWARD, DEPTHWISE = BY_NAME["affine-forward"], BY_NAME["affine-depthwise"]
 CHANNEL = (0.5, -1.5, 2.0)
 
 
@@ -48,6 +49,10 @@ FOLDABLE: dict[str, tuple[Callable[[GraphBuilder], Tensor], list[str]]] = {
     "2x2 same stride 2: reads no border": (
         lambda b: b.conv(_normalised(b), 4, 2, same=True, stride=2),
         ["CONV_2D"],
+    ),
+    "3x3 same with an offset: an ADD is left": (
+        lambda b: b.conv(_normalised(b), 4, 3, same=True),
+        ["ADD", "CONV_2D"],
     ),
     "3x3 same, scale alone": (
         lambda b: b.conv(b.affine("DIV", b.input((1, 8, 8, 3)), CHANNEL), 4, 3, same=True),
@@ -119,6 +124,11 @@ def test_affine_forward_folds_and_is_equal(
     _assert_equal(*foldable_runs[name])
 
 
+def _many(build: GraphBuilder) -> Tensor:
+    x = build.affine("MUL", build.input((1, 8, 8, 8)), np.arange(1.0, 9.0))
+    return build.affine("ADD", x, np.arange(1.0, 9.0))
+
+
 def _two_readers(build: GraphBuilder) -> Tensor:
     y = _normalised(build)
     return build.add(build.conv(y, 4), build.conv(y, 4))
@@ -141,8 +151,11 @@ def _per_position(build: GraphBuilder) -> Tensor:
 
 
 NOT_FOLDABLE: dict[str, Callable[[GraphBuilder], Tensor]] = {
-    "3x3 same with an offset": lambda b: b.conv(_normalised(b), 4, 3, same=True),
-    "depthwise same with an offset": lambda b: b.depthwise(_normalised(b), 3, same=True),
+    "3x3 same with an offset, many channels": lambda b: b.conv(_many(b), 4, 3, same=True),
+    "depthwise same with an offset": lambda b: b.depthwise(_many(b), 3, same=True),
+    "3x3 same with an offset and no scale": lambda b: b.conv(
+        b.affine("ADD", b.input((1, 8, 8, 3)), CHANNEL), 4, 3, same=True
+    ),
     "activation on the affine": lambda b: b.conv(
         b.affine("ADD", _normalised(b), CHANNEL, "relu"), 4
     ),

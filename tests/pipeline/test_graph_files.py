@@ -155,3 +155,17 @@ def test_reading_loads_no_interpreter() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_equal_constants_are_stored_once(tmp_path: Path) -> None:
+    build = GraphBuilder()
+    weights = np.ones((100, 100), np.float32)
+    y = build.add(build.input((1, 100)), build.input((1, 100), "y"))
+    graph = build.graph(build.affine("ADD", y, weights[0]))
+    for _ in range(2):
+        layer = build.dense(graph.main.outputs[0], 100)
+        graph.main.operators[-1].inputs[1].data = bytes(weights)
+        graph.main.outputs[0] = layer
+    write_graph(graph, tmp_path / "shared.tflite")
+    assert weights.nbytes < (tmp_path / "shared.tflite").stat().st_size < 2 * weights.nbytes
+    assert to_bytes(read_graph(tmp_path / "shared.tflite")) == to_bytes(graph)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekiln import __version__, assets
+from edgekiln.child import StepFailed
 from edgekiln.cli import boxes, models
 from edgekiln.cli.output import Output
-from edgekiln.cli.run import Runner
+from edgekiln.cli.run import Runner, refused
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.data import PRESETS
 from edgekiln.core.errors import UserError
@@ -20,24 +24,50 @@ from edgekiln.core.workspace import Workspace, default_root
 Command = Callable[[argparse.Namespace, Runner], int]
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-USER_ERROR, INTERRUPTED = 1, 130
+FAILED, INTERRUPTED = 1, 130
+_ENDINGS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; 0 only on success."""
     arguments = parser().parse_args(argv)
+    _widen(arguments.json)
     output = Output(assets.words(arguments.language), arguments.json)
-    root = Path(arguments.workspace) if arguments.workspace else default_root()
+    for number in _ENDINGS:
+        signal.signal(number, signal.default_int_handler)  # tidied up as after Ctrl-C
     try:
-        Workspace(root)
-        command: Command = arguments.command
-        return command(arguments, Runner(root, output))
+        code = _run(arguments, output)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         output.error(error)
-        return USER_ERROR
+    except StepFailed as failed:
+        output.bug(failed)
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; nothing may be flushed into it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        output.error(refused(error))
     except KeyboardInterrupt:
         output.end_progress()
         return INTERRUPTED
+    return FAILED
+
+
+def _widen(as_json: bool) -> None:
+    """JSON is UTF-8 everywhere; for people a sign their terminal does not have becomes "?"."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+            if as_json and stream is sys.stdout:
+                stream.reconfigure(encoding="utf-8")
+
+
+def _run(arguments: argparse.Namespace, output: Output) -> int:
+    root = (Path(arguments.workspace) if arguments.workspace else default_root()).absolute()
+    Workspace(root)
+    command: Command = arguments.command
+    return command(arguments, Runner(root, output))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,17 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from edgekiln.cli.output import kilobytes, percent, plain
-from edgekiln.cli.run import Runner, check_writable, copy_artifact, data_source
+from edgekiln.cli.run import (
+    Runner,
+    check_file,
+    check_writable,
+    copy_artifact,
+    data_source,
+    delivered,
+)
 from edgekiln.core.accuracy import AccuracyReport, Candidate, EvalInputs, QuantResult
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.data import PRESETS, Preprocessing
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import write_atomic
+from edgekiln.core.files import copy_atomic, write_atomic
 from edgekiln.core.model import InspectedModel, TensorSpec
 from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan, PackPlan, QuantPlan
-from edgekiln.core.text import say
+from edgekiln.core.text import Text, say
+from edgekiln.profiles import load_profile
 
 RESULT = "quantized.json"
 
@@ -97,13 +105,16 @@ def preprocessing(arguments: Namespace) -> Preprocessing | None:
 def fuse(arguments: Namespace, run: Runner) -> int:
     """Fuse, prove, and put the result where asked."""
     out = Path(arguments.out)
-    check_writable(out.absolute().parent)
+    check_file(out.absolute())
     plan = FusionPlan(tuple(arguments.skip), data_source(arguments.data), preprocessing(arguments))
     result = run.fuse(Path(arguments.model), convert_plan(arguments), plan)
     result = replace(result, artifact=copy_artifact(result.artifact, out))
     data: dict[str, Any] = plain(result, run.output.words)
     run.output.result({"path": str(result.artifact.path), **data})
     output, words = run.output, run.output.words
+    if result.proof_samples == 0:
+        output.line("No pass applies: {count} operators stay as they are.", count=result.ops_after)
+        return 0
     output.line(
         "{before} operators became {after}; "
         "largest difference {error:.1e} on {count} samples ({runtime})",
@@ -124,6 +135,7 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     check_writable(folder)
     calibration, evaluation = data_source(arguments.calibration), data_source(arguments.evaluation)
     assert calibration is not None
+    load_profile(arguments.target)  # a wrong name is told before the conversion
     chosen_preprocessing = preprocessing(arguments)
     fused = run.fuse(
         Path(arguments.model),
@@ -134,19 +146,12 @@ def quantize(arguments: Namespace, run: Runner) -> int:
         calibration,
         evaluation,
         arguments.target,
-        tuple(arguments.scheme or SCHEMES),
+        tuple(dict.fromkeys(arguments.scheme or SCHEMES)),
         chosen_preprocessing,
         max_drop=arguments.max_drop,
     )
-    result = copy_candidates(run.step("quantize", fused.artifact, plan, QuantResult), folder)
-    write_atomic(
-        folder / RESULT,
-        json.dumps(
-            {"calibration": str(calibration.path), "result": encode(result, folder)},
-            ensure_ascii=False,
-            indent=1,
-        ).encode(),
-    )
+    result = run.step("quantize", fused.artifact, plan, QuantResult)
+    result = _deliver(result, calibration.path, folder)
     run.output.result(quantized_json(result, run))
     print_candidates(result, run)
     if result.chosen is None:
@@ -158,13 +163,25 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     return 0
 
 
-def copy_candidates(result: QuantResult, folder: Path) -> QuantResult:
-    """The candidates' files in the user's folder."""
-    copied = tuple(
-        replace(c, artifact=c.artifact and copy_artifact(c.artifact, folder / f"{c.scheme}.tflite"))
-        for c in result.candidates
-    )
-    return replace(result, candidates=copied)
+def _deliver(result: QuantResult, calibration: Path, folder: Path) -> QuantResult:
+    """The candidates and what was measured in the user's folder: all of it or nothing."""
+    with delivered(folder) as part:
+        encoded = encode(_copied(result, part), part)
+        data = {"calibration": str(calibration), "result": encoded}
+        write_atomic(part / RESULT, json.dumps(data, ensure_ascii=False, indent=1).encode())
+    return decode(QuantResult, encoded, folder)
+
+
+def _copied(result: QuantResult, folder: Path) -> QuantResult:
+    candidates = []
+    for candidate in result.candidates:
+        artifact = candidate.artifact
+        if artifact is not None:
+            copy = folder / f"{candidate.scheme}.tflite"
+            copy_atomic(artifact.path, copy)
+            candidate = replace(candidate, artifact=replace(artifact, path=copy))
+        candidates.append(candidate)
+    return replace(result, candidates=tuple(candidates))
 
 
 def quantized_json(result: QuantResult, run: Runner) -> dict[str, Any]:
@@ -197,6 +214,7 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "samples": report and report.samples,
         "accuracy": report and report.accuracy,
         "agreement": report and report.agreement,
+        "error": report and report.error,
         "target_runtime": verdict.target_runtime,
         "measured_on": verdict.measured_on,
         "accuracy_on_target": target and target.accuracy,
@@ -205,6 +223,7 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "usable": verdict.usable,
         "why_not": verdict.why_not and run.output.words.render(verdict.why_not),
         "needs_runtime": verdict.needs_runtime,
+        "notes": [run.output.words.render(note) for note in verdict.notes],
     }
 
 
@@ -238,8 +257,20 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
         if (why := candidate.verdict.why_not) is not None:
             out.line("{scheme}: {why}", scheme=candidate.scheme, why=why)
     out.text(result.reason)
-    for note in result.notes:
+    out.line(
+        "Preprocessing: {name} ({evidence})",
+        name=result.preprocessing.name,
+        evidence=result.preprocessing_evidence,
+    )
+    for note in _notes(result):
         out.text(note)
+
+
+def _notes(result: QuantResult) -> list[Text]:
+    """What was said of the data, and of every candidate that ran on the target's runtime."""
+    ran = [c.verdict.notes for c in result.candidates if c.verdict.measured_on]
+    common = [note for note in ran[0] if all(note in notes for notes in ran)] if ran else []
+    return [*result.notes, *common]
 
 
 def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> list[str]:
@@ -296,7 +327,7 @@ def pack(arguments: Namespace, run: Runner) -> int:
     data = data_source(arguments.data or calibration)
     assert data is not None
     destination = Path(arguments.out or f"{arguments.name}-{scheme}.zip").absolute()
-    check_writable(destination.parent)
+    check_file(destination)
     bundle = run.step(
         "bundle",
         BundleInputs(candidate, data, destination),

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgekiln.child import StepFailed
 from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
-from edgekiln.core.text import Text, Words
+from edgekiln.core.text import Text, Words, say
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,23 @@ class Output:
         lines = [render(error.what), render(error.why), "→ " + render(error.do)]
         lines += [f"  · {choice}" for choice in error.choices]
         print("\n".join(lines), file=sys.stderr)
+
+    def log(self, text: str) -> None:
+        """What a step that crashed had printed last."""
+        self.end_progress()
+        if text.strip():
+            print(text.rstrip(), file=sys.stderr)
+
+    def bug(self, failed: StepFailed) -> None:
+        """An error of ours: its traceback, then what to do with it."""
+        self.log(str(failed))
+        self.error(
+            UserError(
+                say("This step failed because of an error in EdgeKiln."),
+                say("The lines above show where."),
+                say("Nothing was changed. Please send us these lines."),
+            )
+        )
 
 
 def _width(text: str) -> int:

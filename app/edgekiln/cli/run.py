@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +14,7 @@ from edgekiln.cli.output import Output
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import DataSource
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import copy_atomic
+from edgekiln.core.files import copy_atomic, part_suffix
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.model import InspectedModel, ModelSource
 from edgekiln.core.plans import ConvertPlan, FusionPlan, InspectPlan
@@ -32,6 +35,7 @@ class Runner:
         try:
             return run_step(name, inputs, plan, self.root, result_type, self.output.report)
         except ChildCrashed as crashed:
+            self.output.log(crashed.log)
             raise crash_error(crashed) from crashed
 
     def identify(self, model: Path) -> ModelSource:
@@ -40,7 +44,9 @@ class Runner:
 
     def inspect(self, model: Path) -> InspectedModel:
         """What can be said of it without running it."""
-        return self.step("inspect", self.identify(model), InspectPlan(), InspectedModel)
+        source = self.identify(model)
+        # a kept result names the place where the same model lay when it was made
+        return replace(self.step("inspect", source, InspectPlan(), InspectedModel), source=source)
 
     def convert(self, model: Path, plan: ConvertPlan) -> Artifact:
         """Its float `.tflite`."""
@@ -71,8 +77,49 @@ def unwritable(folder: Path, error: OSError) -> UserError:
     return UserError(
         say("{folder} cannot be written.", folder=str(folder)),
         say("The system says: {reason}.", reason=error.strerror or str(error)),
-        say("Choose another folder, or change its permissions. Nothing was left there."),
+        say("Choose another folder, make room, or change its permissions. Nothing was left there."),
     )
+
+
+def refused(error: OSError) -> UserError:
+    """What the system would not do, in words."""
+    name = f"{error.filename}: " if error.filename else ""
+    return UserError(
+        say("A file could not be read or written."),
+        say("The system says: {reason}.", reason=name + (error.strerror or str(error))),
+        say("Make room or change the permissions, then try again. Nothing was changed."),
+    )
+
+
+def check_file(path: Path) -> None:
+    """Fail before the work when a file cannot be put at a path."""
+    if path.is_dir():
+        raise UserError(
+            say("{path} is a folder.", path=str(path)),
+            say("The result is one file."),
+            say(
+                "Give the name of a file, for example {example}.", example=str(path / "out.tflite")
+            ),
+        )
+    check_writable(path.parent)
+
+
+@contextmanager
+def delivered(folder: Path) -> Iterator[Path]:
+    """A folder whose files move to `folder` when all of them are there; else none does."""
+    made = next((p for p in (*reversed(folder.parents), folder) if not p.exists()), None)
+    part = folder / f".edgekiln{part_suffix()}"
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for file in part.iterdir():
+            file.replace(folder / file.name)
+        part.rmdir()
+    except BaseException as error:
+        shutil.rmtree(part if made is None else made, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise unwritable(folder, error) from error
+        raise
 
 
 def check_writable(folder: Path) -> None:

@@ -42,6 +42,8 @@ class AccuracyReport:
     preprocessing: Preprocessing
     differing: tuple[Differing, ...] = ()  # from the float model's top-1, the first of them
     notes: tuple[Text, ...] = ()  # what was said of the data while it was read
+    # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs
+    error: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,15 @@ class DeviceList:
         """Every box, in the order they were added."""
         try:
             data = json.loads(self._file.read_bytes())
+            return decode(tuple[Device, ...], data)
         except FileNotFoundError:
             return ()
-        return decode(tuple[Device, ...], data)
+        except ValueError as error:
+            raise UserError(
+                say("The list of boxes cannot be read."),
+                say("{file} is damaged: {reason}", file=str(self._file), reason=str(error)[:200]),
+                say("Repair it or move it away; then add the boxes again."),
+            ) from error
 
     def get(self, name: str) -> Device:
         """The box of that name."""

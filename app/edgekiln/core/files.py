@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _CHUNK = 1 << 20
+_PART = ".part"
+_TRIES, _PAUSE_S = 20, 0.05
 
 
 def sha256(path: Path) -> str:
@@ -71,14 +75,67 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def complete_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that appears under its name only when the block ends without an error."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part = folder.with_name(f".{folder.name}{part_suffix()}")
+    sweep_dead(folder.parent)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        _take_place(part, folder)
         sync_folder(folder.parent)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def part_suffix() -> str:
+    """How the name of a folder ends that this process has not finished yet."""
+    return f".{os.getpid()}{_PART}"
+
+
+def sweep(folder: Path, pid: int) -> None:
+    """Remove what a process that is dead left unfinished in a folder. Its own children, which die
+    with it, may still write there for a moment."""
+    for part in folder.glob(f".*.{pid}{_PART}"):
+        for _ in range(_TRIES):
+            _remove(part)
+            if not part.exists():
+                break
+            time.sleep(_PAUSE_S)
+
+
+def sweep_dead(folder: Path) -> None:
+    """Remove what processes left unfinished in a folder that were killed, or lost their power."""
+    for part in folder.glob(f".*{_PART}"):
+        pid = part.name.removesuffix(_PART).rpartition(".")[2]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there, asking by a signal would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _take_place(part: Path, folder: Path) -> None:
+    """Rename; where another process was faster its folder stays, for both hold the same."""
+    try:
+        part.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(part)

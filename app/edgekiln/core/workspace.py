@@ -20,9 +20,11 @@ from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core.errors import UserError
 from edgekiln.core.files import write_atomic
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.model import InspectedModel
+from edgekiln.core.text import say
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,31 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
         self._history = root / "history.sqlite"
-        with closing(sqlite3.connect(self._history)) as database, database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS steps (at REAL, step TEXT, outcome TEXT, text TEXT)"
-            )
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self._open_history()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise UserError(
+                say("The workspace {root} cannot be written.", root=str(root)),
+                say(
+                    "The system says: {reason}.",
+                    reason=getattr(error, "strerror", "") or str(error),
+                ),
+                say("Make room, change its permissions, or choose another workspace."),
+            ) from error
+
+    def _open_history(self) -> None:
+        """The file with its table. One that is no database is put aside: it is only a record."""
+        create = "CREATE TABLE IF NOT EXISTS steps (at REAL, step TEXT, outcome TEXT, text TEXT)"
+        try:
+            with closing(sqlite3.connect(self._history)) as database, database:
+                database.execute(create)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self._history.replace(self._history.with_suffix(".unreadable"))
+            self._open_history()
 
     def load(self) -> InHand:
         """What was in hand last. A file we cannot read (another release of ours) is put aside."""

@@ -86,15 +86,28 @@ def pin(spec: TensorSpec, plan: ConvertPlan) -> tuple[int, ...]:
 
 
 def _unpinned(spec: TensorSpec) -> UserError:
+    example = tuple((1 if i == 0 else 224) if n == DYNAMIC else n for i, n in enumerate(spec.shape))
     return UserError(
         say("The input “{name}” has no fixed size.", name=spec.name),
         say("The model declares {declared}; a box needs every size.", declared=_words(spec.shape)),
-        say("Give the size the model will be fed, for example {example}.", example=_example(spec)),
+        say(
+            "Give the size the model will be fed, for example {example} "
+            "(command line: --pin {name}={sizes}).",
+            example=_words(example),
+            name=spec.name,
+            sizes=",".join(map(str, example)),
+        ),
     )
 
 
 def _refuse_unknown_inputs(signature: Signature, plan: ConvertPlan) -> None:
     known = {spec.name for spec in signature.inputs}
+    if not known:
+        raise UserError(
+            say("The signature “{key}” has no inputs.", key=signature.key),
+            say("It computes the same values every time; there is nothing to feed it with."),
+            say("Choose or export a signature that takes the model's inputs."),
+        )
     if foreign := sorted(name for name, _ in plan.sizes if name not in known):
         raise UserError(
             say("There is no input “{name}”.", name=foreign[0]),
@@ -112,8 +125,3 @@ def _refuse_unknown_inputs(signature: Signature, plan: ConvertPlan) -> None:
 
 def _words(shape: tuple[int, ...]) -> str:
     return "×".join("?" if n == DYNAMIC else str(n) for n in shape)
-
-
-def _example(spec: TensorSpec) -> str:
-    example = tuple((1 if i == 0 else 224) if n == DYNAMIC else n for i, n in enumerate(spec.shape))
-    return _words(example)

@@ -18,7 +18,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_rows
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import check_range
-from edgekiln.pipeline.data.prepare import Intake, apply, fits, intake_of
+from edgekiln.pipeline.data.prepare import Intake, apply, fits, intake_of, takes_bytes
 from edgekiln.pipeline.data.source import class_count, limited, open_data
 from edgekiln.pipeline.evaluate.metrics import scores_of, top1
 from edgekiln.pipeline.evaluate.runtimes import run_model
@@ -56,6 +56,8 @@ def find_preprocessing(
     intake = intake_of(data, signature.inputs[0], signature)
     if not intake.pixels:
         return Found(Preprocessing(), say("The data holds numbers, not pictures: fed as stored"))
+    if takes_bytes(signature.inputs[0]):
+        return Found(PRESETS[0], say("The model takes whole numbers: pixels as they are"))
     presets = tuple(p for p in PRESETS if fits(p, intake.channels))
     if not data.labelled:
         return _guess(say("The data is unlabelled, so nothing could be tried: 0..1 is a guess"))

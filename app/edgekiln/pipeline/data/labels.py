@@ -80,7 +80,9 @@ def labels_of(y: Array, count: int, path: Path) -> tuple[int, ...]:
         raise UserError(
             say("The labels in {path} cannot be used.", path=str(path)),
             say("y holds numbers that are not whole."),
-            fix,
+            say(
+                "Save y as whole numbers, one class per sample; for a model of values leave y out."
+            ),
         )
     return tuple(int(label) for label in y)
 

@@ -73,6 +73,33 @@ def fits(preprocessing: Preprocessing, channels: int) -> bool:
     return {len(preprocessing.scale), len(preprocessing.offset)} <= {1, channels}
 
 
+def takes_bytes(spec: TensorSpec) -> bool:
+    """Whether an input takes whole numbers that stand for themselves: pixels 0…255 as they are.
+    A quantized input takes real values, which its scale makes whole."""
+    return spec.quantization is None and spec.dtype in (
+        "uint8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+    )
+
+
+def check_bytes(preprocessing: Preprocessing, spec: TensorSpec) -> None:
+    """UserError when a preprocessing makes fractions for an input that would cut them off."""
+    whole = all(float(n).is_integer() for n in (*preprocessing.scale, *preprocessing.offset))
+    if takes_bytes(spec) and not whole:
+        raise UserError(
+            say("The preprocessing “{name}” does not fit the model.", name=preprocessing.name),
+            say(
+                "Its input “{input}” takes whole numbers ({dtype}); fractions would be cut off.",
+                input=spec.name,
+                dtype=spec.dtype,
+            ),
+            say("Choose 0..255: the model prepares the pixels itself."),
+        )
+
+
 def intake_of(data: DataSet, spec: TensorSpec, signature: Signature) -> Intake:
     """How `data` feeds the input `spec`; UserError when it cannot."""
     name = _array_for(data, spec, signature)

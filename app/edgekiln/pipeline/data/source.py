@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.data import PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import fingerprint
 from edgekiln.core.model import Signature
@@ -20,7 +20,7 @@ from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED, check_range, labels_of, read_labels
 from edgekiln.pipeline.data.pictures import is_whole, list_pictures, too_many_broken
-from edgekiln.pipeline.data.prepare import Intake, intake_of
+from edgekiln.pipeline.data.prepare import Intake, check_bytes, intake_of
 
 _THREADS = 2
 _CHUNK = 64
@@ -88,7 +88,10 @@ def write_samples(
     data = open_data(source, known)
     intakes = {spec.name: intake_of(data, spec, signature) for spec in signature.inputs}
     check_range(data.labels, class_count(signature, data.class_names), source.path)
-    _write(data, intakes, preprocessing or Preprocessing("0..255"), out, report)
+    for spec in signature.inputs:
+        if intakes[spec.name].pixels:
+            check_bytes(preprocessing or PRESETS[0], spec)
+    _write(data, intakes, preprocessing or PRESETS[0], out, report)
     return Samples(
         path=out,
         count=len(data),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
@@ -12,7 +13,7 @@ from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array, load_arrays
-from edgekiln.pipeline.data.finder import find_preprocessing
+from edgekiln.pipeline.data.finder import Found, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
@@ -29,9 +30,8 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
     note = _note(inputs)
     with tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder:
         scratch = Path(folder)
-        preprocessing = plan.preprocessing or _preprocessing(
-            inputs, plan, note, scratch, part_of(report, 0.0, 0.2)
-        )
+        found = _preprocessing(inputs, plan, note, scratch, part_of(report, 0.0, 0.2))
+        preprocessing = found.preprocessing
         report(0.2, say("Reading the data"))
         samples = write_samples(
             plan.data,
@@ -44,10 +44,11 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
         scores = _float_scores(
             inputs.against, samples, scratch, preprocessing, part_of(report, 0.4, 0.7)
         )
-        return judge(
+        judged = judge(
             inputs.artifact, samples, scores, family, out_dir, scratch, preprocessing,
             part_of(report, 0.7, 1.0),
         )  # fmt: skip
+        return replace(judged, notes=(*judged.notes, found.evidence))
 
 
 def _note(inputs: EvalInputs) -> Note:
@@ -58,14 +59,15 @@ def _note(inputs: EvalInputs) -> Note:
 
 def _preprocessing(
     inputs: EvalInputs, plan: EvalPlan, note: Note, root: Path, report: Report
-) -> Preprocessing:
+) -> Found:
+    if plan.preprocessing is not None:
+        return Found(plan.preprocessing, say("Preprocessing chosen by you"))
     if note.preprocessing is not None:
-        return note.preprocessing
+        return Found(note.preprocessing, say("Preprocessing as noted in the model"))
     model = inputs.against or inputs.artifact
-    found = find_preprocessing(
+    return find_preprocessing(
         model.path, model.signature, plan.data, root, report, known=note.labels
     )
-    return found.preprocessing
 
 
 def _float_scores(

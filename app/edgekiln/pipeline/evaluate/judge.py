@@ -36,8 +36,9 @@ def judge(
     neither accuracy nor agreement. UserError when the runtime refuses the model.
     """
     raw, ran = _run(artifact, samples.path, runtime, out_dir, root, report)
-    scores = metrics.scores_of(raw)
     labels = np.asarray(samples.labels, np.int64)
+    values = float_scores is not None and float_scores[0].size == 1
+    scores = None if values else metrics.scores_of(raw, bool((labels >= 0).any()))
     predicted = np.full(len(labels), metrics.UNDECIDED) if scores is None else metrics.top1(scores)
     reference = None if float_scores is None or scores is None else metrics.top1(float_scores)
     classes = 0 if scores is None else scores.shape[1]
@@ -58,6 +59,7 @@ def judge(
         preprocessing=preprocessing,
         differing=() if reference is None else metrics.differing(predicted, reference, labels),
         notes=samples.notes,
+        error=_error(raw, scores, float_scores),
     )
 
 
@@ -83,7 +85,7 @@ def judge_on_target(
     finally:
         part.unlink()
     scores = metrics.scores_of(raw)
-    if scores is None:
+    if scores is None or fast.error is not None:
         return TargetReport(ran.runtime, ran.samples, None, None, _same_outputs(raw, fast, chosen))
     predicted = metrics.top1(scores)
     reference = None if float_scores is None else metrics.top1(float_scores[chosen])
@@ -99,6 +101,13 @@ def judge_on_target(
 def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
     """One name per class: the known ones, else their numbers."""
     return tuple(names[i] if i < len(names) else str(i) for i in range(classes))
+
+
+def _error(raw: Array, scores: Array | None, reference: Array | None) -> float | None:
+    """How far a model without classes is from the float one."""
+    if scores is not None or reference is None:
+        return None
+    return metrics.relative_error(raw, reference)
 
 
 def _same_outputs(raw: Array, fast: AccuracyReport, chosen: Array) -> float:

@@ -14,11 +14,11 @@ _SHOWN = 48
 _LARGEST_CONFUSION = 100
 
 
-def scores_of(output: Array) -> npt.NDArray[np.float32] | None:
+def scores_of(output: Array, labelled: bool = True) -> npt.NDArray[np.float32] | None:
     """Class scores [samples, classes] of a model's output; None when it is no classifier's.
 
     A single value per sample is the probability of the second of two classes (or its logit, when
-    any lies outside 0…1).
+    any lies outside 0…1). Outside 0…1 and without labels it is taken for a value.
     """
     wide = [size for size in output.shape[1:] if size != 1]
     if len(wide) > 1 or not len(output):
@@ -28,8 +28,18 @@ def scores_of(output: Array) -> npt.NDArray[np.float32] | None:
         return scores
     known = scores[np.isfinite(scores)]
     if known.size and (known.min() < 0 or known.max() > 1):
+        if not labelled:
+            return None
         scores = np.float32(1) / (np.float32(1) + np.exp(-np.clip(scores, -80, 80)))
     return np.hstack([1 - scores, scores])
+
+
+def relative_error(output: Array, reference: Array) -> float | None:
+    """sqrt(sum (a-b)^2 / sum b^2); None where that is no number."""
+    a, b = output.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
+    size = float(np.sqrt(np.sum(b**2)))
+    error = float(np.sqrt(np.sum((a - b) ** 2))) / size if size else float("inf")
+    return error if np.isfinite(error) else None
 
 
 def top1(scores: Array) -> Ints:

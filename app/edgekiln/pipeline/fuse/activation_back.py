@@ -82,11 +82,7 @@ class ClipPlace:
 
 def match(graph: Graph) -> list[ClipPlace]:
     """The clips that can be done with fewer operators, in the order they run."""
-    return [
-        found
-        for _, found in _judged(graph)
-        if isinstance(found, ClipPlace)
-    ]
+    return [found for _, found in _judged(graph) if isinstance(found, ClipPlace)]
 
 
 def misses(graph: Graph) -> list[tuple[tuple[Operator, ...], Text]]:
@@ -109,7 +105,7 @@ def apply(graph: Graph, place: ClipPlace) -> None:
         at -= len(clip.operators) - 1
         subgraph.operators[at:at] = _standing(clip, place.left)
     else:
-        emit_as(subgraph, clip.source, clip.result, links)
+        emit_as(clip.source, clip.result, links)
     drop_dead(graph)
 
 

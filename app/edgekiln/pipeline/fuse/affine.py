@@ -54,7 +54,7 @@ def find_affines(subgraph: Subgraph, links: Links) -> Iterator[Affine]:
 
 
 def _start(subgraph: Subgraph, operator: Operator) -> Affine | None:
-    step = _step(operator)
+    step = step_of(operator)
     if step is None:
         return None
     source, scale, offset = step
@@ -65,7 +65,7 @@ def _extend(affine: Affine, links: Links) -> Affine | None:
     follower = links.only_consumer(affine.result)
     if follower is None or affine.activation != NO_ACTIVATION or follower.is_custom:
         return None
-    step = _step(follower)
+    step = step_of(follower)
     if step is None:
         return None
     _, scale, offset = step
@@ -79,7 +79,7 @@ def _extend(affine: Affine, links: Links) -> Affine | None:
     )
 
 
-def _step(operator: Operator) -> tuple[Tensor, Vector, Vector] | None:
+def step_of(operator: Operator) -> tuple[Tensor, Vector, Vector] | None:
     """One operator as (x, scale, offset); None when it is no affine of one float tensor."""
     if operator.name not in ("MUL", "ADD", "SUB", "DIV") or len(operator.inputs) != 2:
         return None

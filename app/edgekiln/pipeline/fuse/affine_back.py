@@ -1,6 +1,6 @@
 """Pass: an affine folds back through what lies before it into the layers that feed it.
 
-concat(a, b) * s + t = concat(a * s + t, b * s + t), and so with sums, pooling, reshapes and resizing:
+concat(a, b) * s + t = concat(a * s + t, b * s + t), and so with sums, pooling, reshapes, resizing:
 exact where each tensor on the way is read once and every end of the way is a layer or a constant.
 """
 
@@ -92,7 +92,7 @@ def apply(graph: Graph, place: BackPlace) -> None:
     for tensor in place.touched:
         rename(subgraph, tensor, "scaled")
     if affine.activation == NO_ACTIVATION:
-        emit_as(subgraph, affine.source, affine.result, links)
+        emit_as(affine.source, affine.result, links)
         subgraph.operators = [op for op in subgraph.operators if op not in affine.operators]
     else:
         at = subgraph.operators.index(affine.operators[-1])
@@ -154,7 +154,7 @@ class _Way:
         weights = float_constant(layer.inputs[1])
         stored = layer.inputs[at] if len(layer.inputs) > at else None
         bias = np.zeros(len(scale)) if stored is None else float_constant(stored)
-        if weights is None or bias is None or getattr(layer.options, "weightsFormat", 0):
+        if weights is None or bias is None or getattr(layer.options, "weightsFormat", 0) != 0:
             return say("The weights are not float constants.")
         if weights.shape[axis] != len(scale) or bias.size != len(scale):
             return say("The channels of the two do not line up.")
@@ -199,9 +199,7 @@ class _Way:
             return _cannot(maker)
         return self._operand(maker, index, scale, offset)
 
-    def _operand(
-        self, maker: Operator, index: int, scale: Vector, offset: Vector
-    ) -> Text | None:
+    def _operand(self, maker: Operator, index: int, scale: Vector, offset: Vector) -> Text | None:
         tensor = maker.inputs[index]
         assert tensor is not None
         if not tensor.is_constant:

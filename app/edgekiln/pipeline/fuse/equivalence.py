@@ -152,8 +152,8 @@ def _compare_one(before: Array, after: Array) -> Difference:
     finite = np.isfinite(a)
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return INCOMPARABLE
-    error = float(np.abs(a - b, where=finite, out=np.zeros_like(a)).max(initial=0.0))
-    largest = float(np.abs(a, where=finite, out=np.zeros_like(a)).max(initial=0.0))
+    error = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
+    largest = float(np.abs(a[finite]).max(initial=0.0))
     return Difference(error, error / largest if largest else error)
 
 

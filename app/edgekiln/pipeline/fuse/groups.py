@@ -11,7 +11,13 @@ from edgekiln.core.fusion import FusionGroup, GroupState, PassOutcome, SourceGro
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
 from edgekiln.pipeline.fuse.names import same_node, short_name, source_names, spell
-from edgekiln.pipeline.fuse.standing import Standing, list_standing
+from edgekiln.pipeline.fuse.passes import Pass
+from edgekiln.pipeline.fuse.standing import (
+    NAMES_OF_AFFINES,
+    Standing,
+    list_standing,
+    why_not_done,
+)
 from edgekiln.pipeline.graph.graph import Graph, Operator
 from edgekiln.pipeline.graph.links import Links
 
@@ -28,11 +34,14 @@ _NORM = "BatchNorm"
 
 
 def list_groups(
-    model: Path, before: Graph, outcomes: Sequence[PassOutcome]
+    model: Path,
+    before: Graph,
+    outcomes: Sequence[PassOutcome],
+    done: Sequence[FusionGroup] = (),
 ) -> tuple[FusionGroup, ...]:
     """The groups of the source model beside `model` (or of the graph itself where there are none),
-    then the affines that stand in the graph on their own."""
-    standing = list_standing(before, outcomes)
+    then the affines that stand in the graph on their own, then what the passes did besides."""
+    standing = list_standing(before, outcomes, done)
     source = read_source_groups(model)
     if source:
         judge = _Judge(before, standing)
@@ -41,7 +50,50 @@ def list_groups(
     else:
         groups = _fused_in_graph(before)
         alone = standing
-    return (*groups, *(item.group() for item in alone))
+    told = (*groups, *(item.group() for item in alone))
+    places = {(group.place, group.fused_by) for group in told}
+    return (*told, *(group for group in done if (group.place, group.fused_by) not in places))
+
+
+def list_misses(
+    after: Graph, outcomes: Sequence[PassOutcome], passes: Sequence[Pass]
+) -> tuple[FusionGroup, ...]:
+    """What is left in the fused graph that a pass nearly took, with the reason; and what a pass
+    that did not stay would take."""
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    found: list[FusionGroup] = []
+    for item in passes:
+        if item.name not in NAMES_OF_AFFINES:
+            found += _missed(item, after)
+            found += _possible(item, after, by_name[item.name])
+    return tuple(found)
+
+
+def _missed(item: Pass, after: Graph) -> list[FusionGroup]:
+    return [
+        FusionGroup(_pattern(operators), _place(operators), "not-possible", why)
+        for operators, why in item.misses(after)
+    ]
+
+
+def _possible(item: Pass, after: Graph, outcome: PassOutcome) -> list[FusionGroup]:
+    why = why_not_done(item.name, outcome)
+    if why is None:
+        return []
+    return [
+        FusionGroup(
+            _pattern(place.operators), short_name(place.result.name), "possible", why, item.name
+        )
+        for place in item.match(after)
+    ]
+
+
+def _pattern(operators: Sequence[Operator]) -> str:
+    return " + ".join(spell(operator) for operator in operators)
+
+
+def _place(operators: Sequence[Operator]) -> str:
+    return short_name(operators[-1].outputs[0].name)
 
 
 def read_source_groups(model: Path) -> tuple[SourceGroup, ...]:

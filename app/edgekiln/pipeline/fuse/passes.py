@@ -8,46 +8,135 @@ from typing import Any, Protocol
 
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.fuse import affine_depthwise, affine_forward
-from edgekiln.pipeline.graph.graph import Graph, Tensor
+from edgekiln.pipeline.fuse import (
+    activation_back,
+    affine_back,
+    affine_depthwise,
+    affine_forward,
+    identity,
+    linear_row,
+    movement,
+    pad_into,
+    parallel_branches,
+    signs,
+)
+from edgekiln.pipeline.fuse.names import spell
+from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 
 class Place(Protocol):
     """Where a pass can be applied. `result` is a tensor that is there, and equal, before and after:
-    the proof looks at it, since a softmax behind it could hide an error."""
+    the proof looks at it, since a softmax behind it could hide an error. A tensor between whose
+    values change gets another name."""
 
     @property
     def result(self) -> Tensor: ...
 
+    @property
+    def operators(self) -> tuple[Operator, ...]: ...
+
+
+Miss = tuple[tuple[Operator, ...], Text]
+
+
+def no_misses(graph: Graph) -> Sequence[Miss]:
+    """Of a pass that has no near misses worth telling."""
+    del graph
+    return ()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One application: the result's tensor, and the operators it was made of, spelled out."""
+
+    result: str
+    pattern: str
+
 
 @dataclass(frozen=True)
 class Pass:
-    """One rewrite: where it can be done, and doing it at one place."""
+    """One rewrite: where it can be done, doing it at one place, and where it nearly could be."""
 
     name: str
     title: Text
     match: Callable[[Graph], Sequence[Place]]
     apply: Callable[[Graph, Any], None]
+    misses: Callable[[Graph], Sequence[Miss]] = no_misses
 
-    def run(self, graph: Graph) -> tuple[str, ...]:
-        """Apply at the first place until there is none; returns the name of the result of each.
-        Ends because every application leaves fewer operators; RuntimeError when one does not."""
-        applied: tuple[str, ...] = ()
-        while places := self.match(graph):
-            before = count(graph)
-            applied += (places[0].result.name,)
-            self.apply(graph, places[0])
-            if count(graph) >= before:
+    def run(self, graph: Graph) -> tuple[Applied, ...]:
+        """Apply at the first place until there is none. Ends because every application leaves
+        fewer operators, or as many and fewer places; RuntimeError when one does not."""
+        applied: list[Applied] = []
+        places = self.match(graph)
+        while places:
+            before, place = (count(graph), len(places)), places[0]
+            pattern = " + ".join(spell(operator) for operator in place.operators)
+            applied.append(Applied(place.result.name, pattern))
+            self.apply(graph, place)
+            places = self.match(graph)
+            if count(graph) >= before[0] and len(places) >= before[1]:
                 raise RuntimeError(f"the pass {self.name} does not make the graph smaller")
-        return applied
+        return tuple(applied)
 
 
 PASSES = (
+    Pass(
+        identity.NAME,
+        say("Remove operators that change nothing"),
+        identity.match,
+        identity.apply,
+    ),
+    Pass(
+        movement.NAME,
+        say("Make operators in a row that only move values one, or none"),
+        movement.match,
+        movement.apply,
+    ),
+    Pass(
+        pad_into.NAME,
+        say("Let a convolution pad by itself"),
+        pad_into.match,
+        pad_into.apply,
+        pad_into.misses,
+    ),
     Pass(
         affine_forward.NAME,
         say("Fold a scale and offset into the convolution or dense layer after it"),
         affine_forward.match,
         affine_forward.apply,
+    ),
+    Pass(
+        affine_back.NAME,
+        say("Fold a scale and offset back into the layers that feed it"),
+        affine_back.match,
+        affine_back.apply,
+    ),
+    Pass(
+        parallel_branches.NAME,
+        say("Make parallel linear branches one convolution"),
+        parallel_branches.match,
+        parallel_branches.apply,
+        parallel_branches.misses,
+    ),
+    Pass(
+        linear_row.NAME,
+        say("Make two linear layers in a row one"),
+        linear_row.match,
+        linear_row.apply,
+        linear_row.misses,
+    ),
+    Pass(
+        activation_back.NAME,
+        say("Give a standing activation or clip to the operator before it"),
+        activation_back.match,
+        activation_back.apply,
+        activation_back.misses,
+    ),
+    Pass(
+        signs.NAME,
+        say("Replace negations and squares, which int8 does not have"),
+        signs.match,
+        signs.apply,
     ),
     Pass(
         affine_depthwise.NAME,

@@ -1,4 +1,4 @@
-"""Edits every pass needs: a tensor renamed, an operator bypassed, a chain replaced by its result."""
+"""Edits many passes need: a tensor renamed, an operator bypassed, a result made a step earlier."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def unused_name(subgraph: Subgraph, name: str) -> str:
     return unused
 
 
-def emit_as(subgraph: Subgraph, source: Tensor, result: Tensor, links: Links) -> None:
+def emit_as(source: Tensor, result: Tensor, links: Links) -> None:
     """Let the operator that makes `source`, read by nobody else, make `result` in its place."""
     producer = links.producer(source)
     assert producer is not None
@@ -46,7 +46,7 @@ def bypass(graph: Graph, subgraph: Subgraph, operator: Operator) -> None:
     links = Links(subgraph)
     subgraph.operators.remove(operator)
     if links.is_end(result):
-        emit_as(subgraph, source, result, links)
+        emit_as(source, result, links)
         source, result = result, source
     for reader in links.consumers(result):
         reader.inputs = [source if read is result else read for read in reader.inputs]

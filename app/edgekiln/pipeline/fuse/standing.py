@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from edgekiln.core.fusion import FusionGroup, GroupState, PassOutcome
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.fuse import affine_depthwise, affine_forward
+from edgekiln.pipeline.fuse import affine_back, affine_depthwise, affine_forward
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Affine, find_affines
 from edgekiln.pipeline.fuse.names import short_name, spell
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.links import Links
+
+NAMES_OF_AFFINES = (affine_forward.NAME, affine_back.NAME, affine_depthwise.NAME)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,34 +31,44 @@ class Standing:
         return FusionGroup(self.pattern, self.place, self.state, self.why, self.fused_by)
 
 
-def list_standing(before: Graph, outcomes: Sequence[PassOutcome]) -> list[Standing]:
-    """Every affine of the graph as it was before the passes, with what they made of it."""
+def list_standing(
+    before: Graph, outcomes: Sequence[PassOutcome], done: Sequence[FusionGroup] = ()
+) -> list[Standing]:
+    """Every affine of the graph as it was before the passes, with what they made of it. One whose
+    result another pass took in (a branch of a sum, say) is in `done` and not told again."""
     by_name = {outcome.name: outcome for outcome in outcomes}
+    others = {group.place for group in done if group.fused_by not in NAMES_OF_AFFINES}
     found = []
     for subgraph in before.subgraphs:
         links = Links(subgraph)
         for affine in find_affines(subgraph, links):
-            found.append(_standing(affine, links, by_name))
+            reader = links.only_consumer(affine.result)
+            if reader is None or short_name(reader.outputs[0].name) not in others:
+                found.append(_standing(affine, links, by_name))
     return found
 
 
 def _standing(affine: Affine, links: Links, outcomes: dict[str, PassOutcome]) -> Standing:
     pattern = " + ".join(spell(operator) for operator in affine.operators)
     place = short_name(affine.result.name)
+
+    def told(name: str, why: Text, spelled: str = pattern) -> Standing:
+        state, said = _fate(name, why, outcomes)
+        return Standing(affine, spelled, place, state, said, name)
+
     forward = affine_forward.place_after(affine, links)
     reason = _why_not_forward(affine, links) if forward is None else affine_forward.why_not(forward)
     if forward is not None and reason is None:
-        pattern = f"{pattern} + {spell(forward.target)}"
-        why = say("The layer after it takes its scale and offset in.")
-        state, said = _fate(affine_forward.NAME, why, outcomes)
-        return Standing(affine, pattern, place, state, said, affine_forward.NAME)
+        target = f"{pattern} + {spell(forward.target)}"
+        return told(affine_forward.NAME, affine_forward.what(forward), target)
     assert reason is not None
+    if isinstance(affine_back.place_before(affine, links), affine_back.BackPlace):
+        return told(affine_back.NAME, say("The layers that feed it take its scale and offset in."))
     if affine_depthwise.can_be_depthwise(affine):
         why = say(
             "It becomes one depthwise convolution. Not folded forward: {reason}", reason=reason
         )
-        state, said = _fate(affine_depthwise.NAME, why, outcomes)
-        return Standing(affine, pattern, place, state, said, affine_depthwise.NAME)
+        return told(affine_depthwise.NAME, why)
     return Standing(affine, pattern, place, "not-possible", reason)
 
 
@@ -73,9 +85,14 @@ def _why_not_forward(affine: Affine, links: Links) -> Text:
 
 
 def _fate(name: str, why: Text, outcomes: dict[str, PassOutcome]) -> tuple[GroupState, Text]:
-    outcome = outcomes.get(name)
+    reason = why_not_done(name, outcomes.get(name))
+    return ("by-edgekiln", why) if reason is None else ("possible", reason)
+
+
+def why_not_done(name: str, outcome: PassOutcome | None) -> Text | None:
+    """Why a pass left what it could take; None when it did not."""
     if outcome is None or outcome.skipped:
-        return "possible", say("The pass “{name}” is switched off.", name=name)
+        return say("The pass “{name}” is switched off.", name=name)
     if outcome.taken_back:
-        return "possible", say("The pass “{name}” was taken back: its proof failed.", name=name)
-    return "by-edgekiln", why
+        return say("The pass “{name}” was taken back: its proof failed.", name=name)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekiln.pipeline.fuse.affine import Vector
+from edgekiln.pipeline.fuse.rewrite import unused_name
 from edgekiln.pipeline.graph.graph import Operator, Subgraph, Tensor, constant
 
 
@@ -19,13 +20,7 @@ def float_constant(tensor: Tensor | None) -> Vector | None:
 
 def add_constant(subgraph: Subgraph, name: str, values: Vector) -> Tensor:
     """A new float32 constant in the subgraph, under a name no other tensor has."""
-    names = {tensor.name for tensor in subgraph.tensors}
-    unused = name
-    count = 1
-    while unused in names:
-        count += 1
-        unused = f"{name}_{count}"
-    tensor = constant(unused, values.astype(np.float32))
+    tensor = constant(unused_name(subgraph, name), values.astype(np.float32))
     subgraph.tensors.append(tensor)
     return tensor
 

@@ -17,6 +17,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 OLDEST = "1.5.0"  # the first release in the table
+_NOTE, _NOTE_LENGTH = "min_runtime_version", 16
 # Custom operators the standard interpreter brings along.
 _KNOWN_CUSTOM = frozenset(
     ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
@@ -59,6 +60,14 @@ def runs_on(graph: Graph, release: str) -> Text | None:
         needed=wanted,
         release=release,
     )
+
+
+def stamp_needed_runtime(graph: Graph) -> None:
+    """Write the lowest release into the graph's notes, where the file has such a note; a graph
+    with an operator the table does not know keeps what it says."""
+    needed = needed_runtime(graph)
+    if _NOTE in graph.notes and not needed.unknown:
+        graph.notes[_NOTE] = needed.release.encode().ljust(_NOTE_LENGTH, b"\0")
 
 
 def true_version(operator: Operator) -> int:

@@ -16,21 +16,29 @@ from edgekiln.pipeline.graph.graph import Graph, Operator, SignatureEntry, Subgr
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # force_align of Buffer.data in the schema; the generated packer ignores it
+_ROOM = 1024  # bytes for a tensor or operator besides its weights
 _LAST_BYTE_CODE = 127  # PLACEHOLDER_FOR_GREATER_OP_CODES
 
 
 def write_graph(graph: Graph, path: Path) -> None:
     """Write the graph as a `.tflite`, replacing `path` atomically."""
-    write_atomic(path, to_bytes(graph))
+    write_atomic(path, _packed(graph))
 
 
 def to_bytes(graph: Graph) -> bytes:
     """The graph as the bytes of a `.tflite`."""
+    return bytes(_packed(graph))
+
+
+def _packed(graph: Graph) -> memoryview:
+    """The file in the builder's own memory: weights are there once more, and no third time."""
     model = _Writer(graph).model()
     size = sum(len(buffer.data or b"") for buffer in model.buffers)
-    builder = flatbuffers.Builder(size + (1 << 16))
+    items = sum(len(part.tensors) + len(part.operators) for part in graph.subgraphs)
+    # Too small a start would be doubled, and all that is there copied.
+    builder = flatbuffers.Builder(size + items * _ROOM + (1 << 16))
     builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return bytes(builder.Output())
+    return memoryview(builder.Bytes)[builder.Head() :]
 
 
 class _Buffer:
@@ -60,7 +68,7 @@ class _Writer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._buffers = [_Buffer(None)]  # by convention the first buffer is empty
-        self._shared: dict[int, int] = {}  # id of constant data -> buffer
+        self._shared: dict[bytes, int] = {}  # equal constants share a buffer
         self._codes: dict[tuple[str, int, bool], int] = {}
 
     def model(self) -> Any:
@@ -77,12 +85,12 @@ class _Writer:
         return model
 
     def _buffer(self, data: bytes | None) -> int:
-        if data is not None and id(data) in self._shared:
-            return self._shared[id(data)]
+        if data is not None and data in self._shared:
+            return self._shared[data]
         self._buffers.append(_Buffer(data))
         index = len(self._buffers) - 1
         if data is not None:
-            self._shared[id(data)] = index
+            self._shared[data] = index
         return index
 
     def _subgraph(self, subgraph: Subgraph) -> Any:

@@ -63,8 +63,9 @@ def _entry(candidate: Candidate, float_report: AccuracyReport) -> _Entry | None:
 def _loss(
     report: AccuracyReport, on_target: TargetReport | None, float_report: AccuracyReport
 ) -> float:
-    """Accuracy lost, as a fraction; without labels the share of changed answers."""
-    changed = 0.0 if report.agreement is None else 1 - report.agreement
+    """Accuracy lost, as a fraction; without labels the share of changed answers; without classes
+    the relative error of the outputs."""
+    changed = (report.error or 0.0) if report.agreement is None else 1 - report.agreement
     if float_report.accuracy is not None and report.accuracy is not None:
         changed = float_report.accuracy - report.accuracy
     if on_target is None or on_target.same_as_fast >= _SAME_ANSWERS:
@@ -97,6 +98,14 @@ def _figures(taken: _Entry, float_report: AccuracyReport) -> Text:
             "{accuracy} beside {float} of the float model on {samples} samples ({where}), {size}",
             accuracy=_percent(measured.accuracy),
             float=_percent(float_report.accuracy),
+            samples=measured.samples,
+            where=where,
+            size=size,
+        )
+    if measured.error is not None:
+        return say(
+            "outputs {error} away from the float model's on {samples} samples ({where}), {size}",
+            error=_percent(measured.error),
             samples=measured.samples,
             where=where,
             size=size,

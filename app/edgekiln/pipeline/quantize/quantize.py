@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from edgekiln.core.accuracy import Candidate, QuantResult
@@ -24,6 +24,7 @@ from edgekiln.pipeline.quantize.variants import CHILDREN, Kiln
 from edgekiln.profiles import load_profile
 
 _WORK = "work"
+_SLOWEST = "int16x8"
 
 
 def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -> QuantResult:
@@ -106,9 +107,13 @@ def _candidates(bench: Bench, plan: QuantPlan, report: Report) -> Sequence[Candi
     for i, scheme in enumerate(plan.schemes):
         report(0.5 * i / len(plan.schemes), say("Making {scheme}", scheme=scheme))
         made.append(bench.make(scheme))
+    # The slowest first, or it would run alone at the end: 16-bit kernels are the plain ones
+    made.sort(key=lambda item: item.scheme != _SLOWEST)
+    judged = {}
     with ThreadPoolExecutor(CHILDREN) as pool:
-        judged = []
-        for i, candidate in enumerate(pool.map(bench.judge, made)):
-            judged.append(candidate)
-            report(0.5 + 0.5 * (i + 1) / len(made), say("Judged {scheme}", scheme=candidate.scheme))
-    return judged
+        for future in as_completed([pool.submit(bench.judge, item) for item in made]):
+            candidate = future.result()
+            judged[candidate.scheme] = candidate
+            done = 0.5 + 0.5 * len(judged) / len(made)
+            report(done, say("Judged {scheme}", scheme=candidate.scheme))
+    return [judged[scheme] for scheme in plan.schemes]

@@ -82,12 +82,12 @@ def run_on(model: Path, samples: Path, family: RuntimeFamily, folder: Path) -> R
 def score(outputs: Outputs, trial: Trial) -> Score:
     """Outputs of a candidate on all trial samples, against labels and the float model."""
     error = mean_error(outputs, trial.reference)
+    labels = np.asarray(trial.labels, np.int64)
+    float_scores = metrics.scores_of(trial.reference[trial.main], bool((labels >= 0).any()))
     scores = metrics.scores_of(outputs[trial.main])
-    float_scores = metrics.scores_of(trial.reference[trial.main])
     if scores is None or float_scores is None:
         return Score(None, None, error)
     seen = metrics.top1(scores)
-    labels = np.asarray(trial.labels, np.int64)
     agreement = metrics.agreement(seen, metrics.top1(float_scores))
     return Score(metrics.accuracy(seen, labels), agreement, error)
 

@@ -66,12 +66,18 @@ class Kiln:
             return self._try(_Made(self.model.path, "none", ()))
         if scheme not in CALIBRATED_SCHEMES:
             return self._try(self._by_recipe(scheme))
-        made = [self._by_recipe(scheme, rule) for rule in RULES]
-        with ThreadPoolExecutor(CHILDREN) as pool:
-            tried = list(pool.map(self._try, made))
         count = len(self.trial.labels)
+        try:
+            made = [self._by_recipe(scheme, rule) for rule in RULES]
+        except Exception:
+            # It raises anything for a graph it cannot do; the other engine may do it
+            if not (tried := self._by_tensorflow(scheme)):
+                raise
+            return tried[0]
+        with ThreadPoolExecutor(CHILDREN) as pool:
+            tried = tuple(pool.map(self._try, made))
         if not is_good(nearest(tried, count).score):
-            tried.extend(self._by_tensorflow(scheme))
+            tried += self._by_tensorflow(scheme)
         return nearest(tried, count)
 
     def _by_recipe(self, scheme: SchemeName, rule: RangeRule | None = None) -> _Made:

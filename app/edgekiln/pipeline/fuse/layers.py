@@ -1,0 +1,59 @@
+"""What passes ask of a convolution or dense layer: its bias, its border, its padding."""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgekiln.pipeline.fuse.affine import Vector
+from edgekiln.pipeline.fuse.tensors import float_constant
+from edgekiln.pipeline.graph.graph import Operator
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+
+
+def bias_of(layer: Operator, weights: Vector) -> Vector:
+    """The layer's bias, one value a unit; zeros where it has none."""
+    stored = float_constant(layer.inputs[2]) if len(layer.inputs) > 2 else None
+    units = weights.shape[3] if layer.name == "DEPTHWISE_CONV_2D" else weights.shape[0]
+    return np.zeros(units) if stored is None else stored.reshape(-1)
+
+
+def has_float_weights(layer: Operator) -> bool:
+    """Whether weights and bias are float constants in the plain layout."""
+    weights, *bias = layer.inputs[1:]
+    if getattr(layer.options, "weightsFormat", 0) != 0 or float_constant(weights) is None:
+        return False
+    return all(tensor is None or float_constant(tensor) is not None for tensor in bias)
+
+
+def reads_border(layer: Operator) -> bool:
+    """Whether the window of a layer reads padding; yes where a size is not known."""
+    if layer.name == "FULLY_CONNECTED" or layer.options.padding == schema.Padding.VALID:
+        return False
+    return any(padding(layer, axis) != (0, 0) for axis in (1, 2))
+
+
+def padding(layer: Operator, axis: int) -> tuple[int, int] | None:
+    """The zeros a convolution reads before and behind its input along axis 1 or 2: of the
+    (out - 1) * stride + (kernel - 1) * dilation + 1 - in it lacks for SAME padding the smaller half
+    before; None where a size is not known."""
+    x, weights = layer.inputs[:2]
+    assert x is not None
+    assert weights is not None
+    kernel, stride, dilation = weights.shape[axis], *step(layer, axis)
+    if layer.options.padding == schema.Padding.VALID or kernel == 1:
+        return 0, 0
+    size, out = x.full_shape[axis], layer.outputs[0].full_shape[axis]
+    if min(size, out) < 1:
+        return None
+    total = max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def step(layer: Operator, axis: int) -> tuple[int, int]:
+    """Stride and dilation of a convolution along axis 1 or 2."""
+    options = layer.options
+    if axis == 1:
+        return options.strideH, max(options.dilationHFactor, 1)
+    return options.strideW, max(options.dilationWFactor, 1)
