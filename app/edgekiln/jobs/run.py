@@ -6,10 +6,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QProcess, QTimer, Signal
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTemporaryDir, QTimer, Signal
 
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.errors import UserError
+from edgekiln.core.files import sweep
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Job
 from edgekiln.protocol import (
@@ -43,7 +44,11 @@ class Child(QObject):
         self.ready: Ready | None = None
         self.started = True
         self._buffer = b""
+        self._scratch = QTemporaryDir()
+        environment = QProcessEnvironment.systemEnvironment()
+        environment.insert("TMPDIR", self._scratch.path())
         self.process = QProcess(self)
+        self.process.setProcessEnvironment(environment)
         self.process.setProgram(command[0])
         self.process.setArguments(list(command[1:]))
         self.process.setStandardErrorFile(str(log))
@@ -72,6 +77,7 @@ class Child(QObject):
             self.process.blockSignals(True)
             self.process.kill()
             self.process.waitForFinished(GRACE_MS)
+        self._scratch.remove()
 
     def describe_end(self) -> str:
         """How the process ended: the signal's name, or the exit code."""
@@ -117,6 +123,7 @@ class Child(QObject):
 
     def _finish(self) -> None:
         self._read()
+        self._scratch.remove()
         self.ended.emit()
 
     def _error(self, error: QProcess.ProcessError) -> None:
@@ -134,6 +141,7 @@ class Run(QObject):
         super().__init__(parent)
         self.job, self.child = job, child
         task = job.task
+        self._root = root
         self._request = Request(task.step, encode(task.inputs), encode(task.plan), root)
         self._answer: Done | Failed | None = None
         self._nonsense = ""
@@ -175,6 +183,8 @@ class Run(QObject):
 
     def _judge(self) -> None:
         job, answer = self.job, self._answer
+        if not self.child.clean() and self.child.ready is not None:
+            sweep(self._root / "artifacts", self.child.ready.pid)
         if job.state == "cancelling":
             job.cancelled()
         elif isinstance(answer, Failed) and not self._nonsense:

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject
 from edgekiln.jobs.job import Job
 from edgekiln.jobs.run import Child, Run
 
-WORKER: tuple[str, ...] = (sys.executable, "-m", "edgekiln", "worker")
+# -P: a file random.py where the user stands is not the module we import
+WORKER: tuple[str, ...] = (sys.executable, "-P", "-m", "edgekiln", "worker")
 WARM = "edgekiln.pipeline.convert.warm"
 WARM_STEPS = frozenset(("inspect-source", "convert"))
 _LOGS_KEPT = 100
