@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from edgekiln import assets
 from edgekiln.child import ChildCrashed, StepFailed, run_step
+from edgekiln.core.artifact import Artifact
 from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import ModelSource
-from edgekiln.core.plans import InspectPlan
+from edgekiln.core.plans import ConvertPlan, InspectPlan
 from edgekiln.protocol import Ready, Request, from_line, to_line
 
 
@@ -37,6 +39,9 @@ def test_our_own_error_keeps_its_traceback(tmp_path: Path) -> None:
 
 
 def test_a_crash_is_told_from_a_failure(tmp_path: Path) -> None:
+    """Killed while it imports TensorFlow, which takes seconds: as native code would end it."""
+    source = ModelSource(assets.path("sample/saved_model"), "saved-model", "any")
+
     def kill_child() -> None:
         while not (children := children_of(os.getpid())):
             time.sleep(0.01)
@@ -45,7 +50,7 @@ def test_a_crash_is_told_from_a_failure(tmp_path: Path) -> None:
     killer = threading.Thread(target=kill_child)
     killer.start()
     with pytest.raises(ChildCrashed, match="SIGSEGV"):
-        run_step("identify", tmp_path, InspectPlan(), tmp_path, ModelSource)
+        run_step("convert", source, ConvertPlan(), tmp_path, Artifact)
     killer.join()
 
 
