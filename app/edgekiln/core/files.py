@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _CHUNK = 1 << 20
 _PART = ".part"
@@ -41,12 +42,13 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, completely or not at all."""
+@contextmanager
+def complete_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that replaces `path` only when the block ends without an error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -54,6 +56,12 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
+    """Replace `path` by `data`, completely or not at all."""
+    with complete_file(path) as file:
+        file.write(data)
 
 
 def copy_atomic(source: Path, target: Path) -> None:

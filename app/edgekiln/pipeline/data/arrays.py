@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import sync_folder
+from edgekiln.core.files import complete_file
 from edgekiln.core.text import say
 
 Array = npt.NDArray[Any]
@@ -24,29 +23,23 @@ _BROKEN = (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, SyntaxEr
 
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write an uncompressed `.npz` to `path`, completely or not at all."""
-
-    def write(file: IO[bytes]) -> None:
+    with complete_file(path) as file:
         np.savez(file, **dict(arrays))
-
-    _write_whole(path, write)
 
 
 def save_rows(
     path: Path, name: str, count: int, shape: tuple[int, ...], rows: Iterable[Array]
 ) -> None:
     """Write one float32 array `[count, *shape]` row by row, so that memory holds a row, not all."""
-
-    def write(file: IO[bytes]) -> None:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (count, *shape)}
-        with (
-            zipfile.ZipFile(file, "w", allowZip64=True) as archive,
-            archive.open(f"{name}.npy", "w", force_zip64=True) as member,
-        ):
-            np.lib.format.write_array_header_2_0(member, header)  # type: ignore[no-untyped-call]
-            for row in rows:
-                member.write(np.ascontiguousarray(row, "<f4").tobytes())
-
-    _write_whole(path, write)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, *shape)}
+    with (
+        complete_file(path) as file,
+        zipfile.ZipFile(file, "w", allowZip64=True) as archive,
+        archive.open(f"{name}.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array_header_2_0(member, header)  # type: ignore[no-untyped-call]
+        for row in rows:
+            member.write(np.ascontiguousarray(row, "<f4").tobytes())
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
@@ -108,17 +101,3 @@ def _not_an_archive(path: Path) -> UserError:
         say("Data needs an .npz archive with x and, for accuracy, y."),
         say('Write it again with numpy.savez("data.npz", x=x, y=y).'),
     )
-
-
-def _write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
