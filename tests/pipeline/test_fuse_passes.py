@@ -236,6 +236,26 @@ def test_one_operator_alone_is_not_worth_a_convolution() -> None:
     assert len(DEPTHWISE.run(build.graph(y))) == 0
 
 
+@pytest.mark.parametrize(("channels", "applied"), [(3, 0), (8, 1)])
+def test_numbers_on_few_channels_are_cheaper_than_a_convolution(
+    channels: int, applied: int
+) -> None:
+    build = GraphBuilder()
+    y = build.affine("MUL", build.input((1, 4, 4, channels)), [0.5])
+    graph = build.graph(build.affine("ADD", y, [-1.0], "relu"))
+    assert len(DEPTHWISE.run(graph)) == applied
+
+
+def test_an_offset_that_is_left_stays_a_number() -> None:
+    build = GraphBuilder()
+    y = build.affine("MUL", build.input((1, 8, 8, 3)), [1 / 127.5])
+    graph = build.graph(build.conv(build.affine("ADD", y, [-1.0]), 4, 3, same=True))
+    FORWARD.run(graph)
+    (offset,) = (t for t in graph.main.operators[0].inputs if t and t.is_constant)
+    assert _names(graph) == ["ADD", "CONV_2D"]
+    np.testing.assert_allclose(offset.array(), [-127.5])
+
+
 def test_an_activation_ends_an_affine_and_the_next_begins() -> None:
     build = GraphBuilder()
     y = build.affine("ADD", _normalised(build), CHANNEL, "relu")

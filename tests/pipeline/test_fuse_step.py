@@ -22,7 +22,7 @@ from edgekiln.pipeline.fuse import affine_forward
 from edgekiln.pipeline.fuse.affine import Affine
 from edgekiln.pipeline.fuse.fuse import fuse
 from edgekiln.pipeline.fuse.passes import PASSES, Pass
-from edgekiln.pipeline.graph.graph import Graph
+from edgekiln.pipeline.graph.graph import Graph, Tensor
 from edgekiln.pipeline.graph.read import read_graph
 from pipeline.graphs import GraphBuilder, as_artifact
 from pipeline.runs import random_samples, run_file
@@ -259,3 +259,30 @@ def test_the_file_says_which_runtime_it_needs_now(tmp_path: Path, out: Path) -> 
     after = read_graph(result.artifact.path)
     assert [operator.name for operator in after.operators()] == ["RESIZE_NEAREST_NEIGHBOR"]
     assert after.notes["min_runtime_version"] == b"1.13.1".ljust(16, b"\0")
+
+
+def _softplus(build: GraphBuilder, x: Tensor) -> Tensor:
+    return build.unary("LOG", build.affine("ADD", build.unary("EXP", x), 1.0))
+
+
+def test_softplus_no_longer_overflows(tmp_path: Path, out: Path) -> None:
+    build = GraphBuilder()
+    x = build.input((1, 401))
+    artifact = as_artifact(build.graph(_softplus(build, x)), tmp_path / "in")
+    result = fuse(artifact, FusionPlan(samples=6), out, silent)
+    assert [p.name for p in result.passes if p.applied] == ["softplus"]
+    assert result.max_relative_error < 1e-5
+    values = np.linspace(-200, 200, 401, dtype=np.float32)[None]
+    right = np.logaddexp(0, values.astype(np.float64))
+    assert np.isinf(run_file(artifact.path, {"x": values}, tmp_path)["out0"]).any()
+    after = run_file(result.artifact.path, {"x": values}, tmp_path)["out0"]
+    assert np.abs(after - right).max() < 2e-5
+
+
+def test_mish_is_right_as_it_is(tmp_path: Path, out: Path) -> None:
+    build = GraphBuilder()
+    x = build.input((1, 4))
+    y = build.two("MUL", x, build.unary("TANH", _softplus(build, x)))
+    result = fuse(as_artifact(build.graph(y), tmp_path / "in"), FusionPlan(), out, silent)
+    assert not any(p.applied for p in result.passes)
+    assert any("TANH" in str(group.why) for group in result.groups)

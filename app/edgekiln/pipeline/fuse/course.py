@@ -82,7 +82,7 @@ class Course:
         if (refused := self._proof.run(self._model, probes=probes).refused) is not None:
             raise _cannot_prove(refused, item.name)
         self._proof.run(changed, probes=probes)
-        return self._proof.difference(self._model, changed)
+        return self._proof.difference(self._model, changed, mends=item.mends)
 
 
 def _outcome(item: Pass, *, skipped: bool) -> PassOutcome:

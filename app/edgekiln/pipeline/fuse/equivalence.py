@@ -86,17 +86,18 @@ class Proof:
         self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused)
         return self._runs[model]
 
-    def difference(self, before: Path, after: Path) -> Difference:
+    def difference(self, before: Path, after: Path, *, mends: bool = False) -> Difference:
         """How far the outputs of `after`, probes included, are from those of `before`, both run
-        already with the same probes; INCOMPARABLE when `after` was refused."""
+        already with the same probes; INCOMPARABLE when `after` was refused. With `mends` samples
+        on which `before` overflowed do not count."""
         first, second = self._runs[before], self._runs[after]
         if second.refused is not None:
             return INCOMPARABLE
-        return compare(load_arrays(first.outputs), load_arrays(second.outputs))
+        return _compared(load_arrays(first.outputs), load_arrays(second.outputs), mends=mends)
 
-    def output_difference(self, before: Path, after: Path) -> Difference:
+    def output_difference(self, before: Path, after: Path, *, mends: bool = False) -> Difference:
         """The same for the model's own outputs alone."""
-        return compare(self._outputs(before), self._outputs(after))
+        return _compared(self._outputs(before), self._outputs(after), mends=mends)
 
     def _outputs(self, model: Path) -> dict[str, Array]:
         arrays = load_arrays(self._runs[model].outputs)
@@ -132,6 +133,22 @@ def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> None:
             if entry.subgraph is graph.main:
                 entry.outputs.append((name, tensor))
     write_graph(graph, path)
+
+
+def _compared(before: dict[str, Array], after: dict[str, Array], *, mends: bool) -> Difference:
+    if mends:
+        good = _finite_samples(before)
+        if not good.any():
+            return INCOMPARABLE
+        before, after = ({n: a[good] for n, a in arrays.items()} for arrays in (before, after))
+    return compare(before, after)
+
+
+def _finite_samples(arrays: dict[str, Array]) -> Array:
+    """Which samples no array has an overflow for; the first axis counts the samples."""
+    finite = [np.isfinite(a.astype(np.float64)).reshape(len(a), -1) for a in arrays.values()]
+    good: Array = np.concatenate(finite, axis=1).all(axis=1)
+    return good
 
 
 def compare(before: dict[str, Array], after: dict[str, Array]) -> Difference:

@@ -19,6 +19,7 @@ from edgekiln.pipeline.fuse import (
     pad_into,
     parallel_branches,
     signs,
+    softplus,
 )
 from edgekiln.pipeline.fuse.names import spell
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
@@ -62,6 +63,7 @@ class Pass:
     match: Callable[[Graph], Sequence[Place]]
     apply: Callable[[Graph, Any], None]
     misses: Callable[[Graph], Sequence[Miss]] = no_misses
+    mends: bool = False  # whether the graph overflowed before where it does not after
 
     def run(self, graph: Graph) -> tuple[Applied, ...]:
         """Apply at the first place until there is none. Ends because every application leaves
@@ -137,6 +139,14 @@ PASSES = (
         say("Replace negations and squares, which int8 does not have"),
         signs.match,
         signs.apply,
+    ),
+    Pass(
+        softplus.NAME,
+        say("Write softplus so that it cannot overflow"),
+        softplus.match,
+        softplus.apply,
+        softplus.misses,
+        mends=True,
     ),
     Pass(
         affine_depthwise.NAME,

@@ -69,6 +69,8 @@ def _standing(affine: Affine, links: Links, outcomes: dict[str, PassOutcome]) ->
             "It becomes one depthwise convolution. Not folded forward: {reason}", reason=reason
         )
         return told(affine_depthwise.NAME, why)
+    if affine_depthwise.is_cheap(affine) and len(affine.operators) > 1:
+        reason = say("It is cheaper as it is than as a convolution. {reason}", reason=reason)
     return Standing(affine, pattern, place, "not-possible", reason)
 
 
