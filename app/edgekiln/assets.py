@@ -21,11 +21,10 @@ def path(name: str = "") -> Path:
 
 
 def words(language: str) -> Words:
-    """The words of a language ("zh_CN", "en"): one table a room. English needs none."""
-    table: dict[str, str] = {}
-    for file in sorted(path(f"translations/{language}.parts").glob("*.json")):
-        table |= json.loads(file.read_text("utf-8"))
-    return Words(language, table)
+    """The words of a language ("zh_CN", "en"). English is the key itself and needs no table."""
+    if language == "en":
+        return Words(language)
+    return Words(language, json.loads(path(f"translations/{language}.json").read_text("utf-8")))
 
 
 def system_language() -> str:

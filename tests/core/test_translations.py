@@ -70,3 +70,8 @@ def test_say_gets_only_literals() -> None:
         and not (isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str))
     ]
     assert not offenders
+
+
+def test_no_exclamation_marks() -> None:
+    loud = [text for pair in CHINESE.items() for text in pair if set("!！") & set(text)]
+    assert not loud

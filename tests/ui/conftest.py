@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from edgekiln import assets
 from edgekiln.core.errors import UserError
 from edgekiln.core.plans import InspectPlan
-from edgekiln.core.text import Text, Words, say
+from edgekiln.core.text import Text, say
 from edgekiln.core.workspace import Workspace
 from edgekiln.jobs.job import Job, Task
 from edgekiln.jobs.lanes import Lanes
@@ -28,15 +27,6 @@ from edgekiln.ui.state import Desk
 
 FAKE_WORKER = (sys.executable, str(Path(__file__).parents[1] / "jobs" / "fake_worker.py"))
 Compose = Callable[..., MainWindow]
-
-
-def words_of(language: str) -> Words:
-    """The words of all rooms, merged or not."""
-    table: dict[str, str] = {}
-    if language != "en":
-        for part in sorted(assets.path("translations/zh_CN.parts").glob("*.json")):
-            table.update(json.loads(part.read_text("utf-8")))
-    return Words(language, table)
 
 
 @pytest.fixture
@@ -56,7 +46,7 @@ def compose(qtbot: QtBot, qapp: QApplication, desk: Desk) -> Iterator[Compose]:
 
     def compose(language: str = "en", name: theme.ThemeName = "light") -> MainWindow:
         tokens = theme.apply(qapp, name, language)
-        window = MainWindow(words_of(language), tokens, desk, Settings(), lambda _: None)
+        window = MainWindow(assets.words(language), tokens, desk, Settings(), lambda _: None)
         made.append(window)
         window.resize(1280, 800)
         window.show()

@@ -10,38 +10,15 @@ from PySide6.QtWidgets import QCheckBox, QWidget
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.flow import FUSE, FuseDraft
 from edgekiln.core.fusion import FusionGroup, FusionResult, GroupState, PassOutcome
-from edgekiln.core.text import Text, say
+from edgekiln.core.passes import FUSION_PASSES, PassInfo
 from edgekiln.ui import figures, tasks
 from edgekiln.ui.theme import Tone
-from edgekiln.ui.widgets.kit import Action, card, column, line, notice, text, word
+from edgekiln.ui.widgets.kit import Action, card, column, line, notice, row, text, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import empty_panel, tile, tiles
 from edgekiln.ui.widgets.stepper import stepper
 from edgekiln.ui.widgets.table import Cell, Row, table
 
-# The passes by name, as `pipeline.fuse.passes` has them; a test compares the two.
-PASSES: tuple[tuple[str, Text, Text], ...] = (
-    (
-        "affine-forward",
-        say("Fold a scale and offset into the convolution or dense layer after it"),
-        say("BatchNorm or input normalisation before a convolution without padding costs nothing."),
-    ),
-    (
-        "affine-back",
-        say("Fold a scale and offset back into the layers that feed it"),
-        say("BatchNorm after a concatenation, a sum or pooling of layers costs nothing."),
-    ),
-    (
-        "activation-back",
-        say("Give a standing activation or clip to the operator before it"),
-        say("The operator before it applies it while it writes its output."),
-    ),
-    (
-        "affine-depthwise",
-        say("Make a remaining scale and offset one depthwise convolution"),
-        say("One pass over memory instead of two, and one requantization instead of two."),
-    ),
-)
 _TONES: dict[GroupState, Tone] = {
     "by-converter": "good",
     "by-edgekiln": "good",
@@ -103,22 +80,25 @@ class FuseWizard(Page):
 
     def _draw_choice(self, lead: str) -> None:
         words = self.words
-        boxes = [self._switch(*item) for item in PASSES]
+        boxes = [self._switch(info) for info in FUSION_PASSES]
         proof = words("Equality is proven on random numbers: no calibration data was chosen yet.")
         if (data := self._data()) is not None:
             proof = words("Equality is proven on samples of {name}.", name=data.name)
-        body = column(card(*boxes, gap=12), notice(self.tokens, "", proof), gap=16)
+        half = (len(boxes) + 1) // 2
+        left, right = column(*boxes[:half], None), column(*boxes[half:], None)
+        body = column(card(row(left, right, gap=24)), notice(self.tokens, "", proof), gap=16)
         run = Action(words("Convert and fuse"), self._run, "next")
         self._show("choose", lead, body, run)
 
-    def _switch(self, name: str, title: Text, why: Text) -> QWidget:
-        box = QCheckBox(self.words.render(title))
-        box.setObjectName(f"pass-{name}")
-        box.setAccessibleName(self.words.render(title))
-        box.setAccessibleDescription(self.words.render(why))
-        box.setChecked(name not in self._draft.skip)
-        box.toggled.connect(lambda on: self._set_pass(name, on))
-        return column(box, text(self.words.render(why), "muted"), gap=2)
+    def _switch(self, info: PassInfo) -> QWidget:
+        title, gain = self.words.render(info.title), self.words.render(info.gain)
+        box = QCheckBox(title)
+        box.setObjectName(f"pass-{info.name}")
+        box.setAccessibleName(title)
+        box.setAccessibleDescription(gain)
+        box.setChecked(info.name not in self._draft.skip)
+        box.toggled.connect(lambda on: self._set_pass(info.name, on))
+        return column(box, text(gain, "muted"), gap=2)
 
     def _set_pass(self, name: str, on: bool) -> None:
         others = tuple(n for n in self._draft.skip if n != name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edgekiln.core.errors import UserError
+from edgekiln.core.passes import title_of
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse import (
     activation_back,
@@ -84,65 +85,65 @@ class Pass:
 PASSES = (
     Pass(
         identity.NAME,
-        say("Remove operators that change nothing"),
+        title_of(identity.NAME),
         identity.match,
         identity.apply,
     ),
     Pass(
         movement.NAME,
-        say("Make operators in a row that only move values one, or none"),
+        title_of(movement.NAME),
         movement.match,
         movement.apply,
     ),
     Pass(
         pad_into.NAME,
-        say("Let a convolution pad by itself"),
+        title_of(pad_into.NAME),
         pad_into.match,
         pad_into.apply,
         pad_into.misses,
     ),
     Pass(
         affine_forward.NAME,
-        say("Fold a scale and offset into the convolution or dense layer after it"),
+        title_of(affine_forward.NAME),
         affine_forward.match,
         affine_forward.apply,
     ),
     Pass(
         affine_back.NAME,
-        say("Fold a scale and offset back into the layers that feed it"),
+        title_of(affine_back.NAME),
         affine_back.match,
         affine_back.apply,
     ),
     Pass(
         parallel_branches.NAME,
-        say("Make parallel linear branches one convolution"),
+        title_of(parallel_branches.NAME),
         parallel_branches.match,
         parallel_branches.apply,
         parallel_branches.misses,
     ),
     Pass(
         linear_row.NAME,
-        say("Make two linear layers in a row one"),
+        title_of(linear_row.NAME),
         linear_row.match,
         linear_row.apply,
         linear_row.misses,
     ),
     Pass(
         activation_back.NAME,
-        say("Give a standing activation or clip to the operator before it"),
+        title_of(activation_back.NAME),
         activation_back.match,
         activation_back.apply,
         activation_back.misses,
     ),
     Pass(
         signs.NAME,
-        say("Replace negations and squares, which int8 does not have"),
+        title_of(signs.NAME),
         signs.match,
         signs.apply,
     ),
     Pass(
         softplus.NAME,
-        say("Write softplus so that it cannot overflow"),
+        title_of(softplus.NAME),
         softplus.match,
         softplus.apply,
         softplus.misses,
@@ -150,7 +151,7 @@ PASSES = (
     ),
     Pass(
         affine_depthwise.NAME,
-        say("Make a remaining scale and offset one depthwise convolution"),
+        title_of(affine_depthwise.NAME),
         affine_depthwise.match,
         affine_depthwise.apply,
     ),
