@@ -41,11 +41,12 @@ def test_our_own_error_keeps_its_traceback(tmp_path: Path) -> None:
 def test_a_crash_is_told_from_a_failure(tmp_path: Path) -> None:
     """Killed while it imports TensorFlow, which takes seconds: as native code would end it."""
     source = ModelSource(assets.path("sample/saved_model"), "saved-model", "any")
+    before = set(children_of(os.getpid()))
 
     def kill_child() -> None:
-        while not (children := children_of(os.getpid())):
+        while not (new := set(children_of(os.getpid())) - before):
             time.sleep(0.01)
-        os.kill(children[0], signal.SIGSEGV)
+        os.kill(new.pop(), signal.SIGSEGV)
 
     killer = threading.Thread(target=kill_child)
     killer.start()

@@ -36,6 +36,8 @@ class ModelPage(Page):
     def open_model(self, path: Path) -> None:
         """Look at what lies there, then read it. TensorFlow is loaded meanwhile."""
         self.desk.lanes.warm_up()
+        if self.job is not None and not self.job.ended:
+            self.desk.lanes.cancel(self.job)  # the user thought better of the one before
         self.start(self.desk.run(tasks.identify(path), self._identified))
 
     def repeat(self) -> None:
@@ -58,6 +60,7 @@ class ModelPage(Page):
             self._draw_model(model)
 
     def _identified(self, source: ModelSource) -> None:
+        self.desk.stop_making()
         self.start(self.desk.run(tasks.inspect(source), self._inspected))
         self.desk.lanes.warm_up()  # the next one, for the conversion
 
@@ -151,6 +154,7 @@ class ModelPage(Page):
         self.show_page(words("Model"), lead, column(*parts, gap=16), primary, (other,))
 
     def _put_away(self) -> None:
+        self.desk.stop_making()
         self.desk.put(type(self.desk.in_hand)())
         self.forget_job()
 

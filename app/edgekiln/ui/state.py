@@ -27,6 +27,8 @@ from edgekiln.jobs.practice import PracticeBox
 
 T = TypeVar("T")
 _RECENT = 6
+# Steps whose results belong to the model in hand: with another one on the table they end.
+_MADE_FROM_MODEL = frozenset(("convert", "fuse", "quantize", "thumbnails", "bundle"))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Desk(QObject):
 
     def put_model(self, model: InspectedModel, sample: bool = False) -> None:
         """A new model on the table: everything of the old one leaves it, data and all."""
+        self.stop_making()
         path = model.source.path
         self.recent = replace(
             self.recent,
@@ -111,7 +114,14 @@ class Desk(QObject):
 
     def unpin(self) -> None:
         """Signature or sizes changed: what was made with the old ones leaves the table."""
+        self.stop_making()
         self.put(InHand(model=self.in_hand.model))
+
+    def stop_making(self) -> None:
+        """End what is being made from the model in hand: it would land on another one."""
+        for job in self.lanes.active:
+            if job.task.step in _MADE_FROM_MODEL:
+                self.lanes.cancel(job)
 
     @property
     def chosen(self) -> Candidate | None:
@@ -156,7 +166,8 @@ class Desk(QObject):
         self.push_result = None
         self.recent = replace(self.recent, device=device.name if device else "")
         self.workspace.save_draft("recent", self.recent)
-        if device is not None and self.in_hand.quantized is None:
+        practising = device is not None and device.name == practice.NAME
+        if device is not None and self.in_hand.quantized is None and not practising:
             self.save_quant_draft(replace(self.quant_draft, target=device.profile))
         self.changed.emit()
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import qtawesome
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QIcon, QMouseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -133,9 +133,26 @@ def card(*items: QWidget | None, kind: str = "card", gap: int = GRID) -> QFrame:
     return frame
 
 
+class Button(QPushButton):
+    """A button that takes no second click of a double click that began on another one: a page
+    may have drawn this one below the mouse in between."""
+
+    _met = False
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """The first click."""
+        self._met = True
+        super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """The second one."""
+        if self._met:
+            super().mouseDoubleClickEvent(event)
+
+
 def button(action: Action, primary: bool = False, flat: bool = False) -> QPushButton:
     """A button for an action; when it cannot be pressed its tooltip says why."""
-    made = QPushButton(action.text)
+    made = Button(action.text)
     made.setObjectName(action.name)
     made.setAccessibleName(action.text)
     made.setAccessibleDescription(action.why_not)

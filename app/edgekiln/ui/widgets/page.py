@@ -35,6 +35,7 @@ class Page(QWidget):
         super().__init__()
         self.words, self.tokens, self.desk, self.ways = words, tokens, desk, ways
         self.job: Job | None = None
+        self._heir: Page | None = None
         self._title, self._lead = text("", "title"), text("", "lead")
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
@@ -66,9 +67,13 @@ class Page(QWidget):
         primary: Action | None = None,
         secondary: tuple[Action, ...] = (),
     ) -> None:
-        """Put all of it on the screen. Where the keyboard was on this page, it stays here."""
+        """Put all of it on the screen. Where the keyboard was on this page, it stays here: on the
+        same control where that is still there, else on the next step."""
         at = self.window().focusWidget()
-        focused = at is not None and self.isAncestorOf(at)
+        name = at.objectName() if at is not None and (at is self or self.isAncestorOf(at)) else None
+        if name is not None:
+            self.setFocus()  # what goes away would hand it to the rail
+        scrolled = self._scroll.verticalScrollBar().value()
         self._title.setText(title)
         self._lead.setText(lead)
         self._lead.setVisible(bool(lead))
@@ -79,30 +84,54 @@ class Page(QWidget):
         if (old := self._scroll.takeWidget()) is not None:
             old.deleteLater()  # not at once: a button in it may be the one that was clicked
         self._scroll.setWidget(whole)
+        self._fill_footer(primary, secondary)
+        if name is not None:
+            self._focus_again(name, scrolled)
+
+    def _fill_footer(self, primary: Action | None, secondary: tuple[Action, ...]) -> None:
         _clear(self._footer)
-        for action in secondary:
-            self._footer.addWidget(button(action))
+        made = [button(action) for action in secondary]
+        for shown in made:
+            self._footer.addWidget(shown)
         self._footer.addStretch(1)
         if primary is not None:
-            self._footer.addWidget(button(primary, primary=True))
-        if focused:
+            made.append(button(primary, primary=True))
+            self._footer.addWidget(made[-1])
+        for shown in made:
+            shown.show()  # now, not in the next turn: only what is shown keeps the keyboard
+
+    def _focus_again(self, name: str, scrolled: int) -> None:
+        same = [w for w in self.findChildren(QWidget, name) if name and _takes_keys(w, self)]
+        if not same:
             self.focus_next()
+            return
+        same[-1].setFocus()
+        if self._scroll.isAncestorOf(same[-1]):
+            self._scroll.widget().adjustSize()
+            self._scroll.verticalScrollBar().setValue(scrolled)
 
     def focus_next(self) -> None:
-        """On the next step where there is one, else on the first thing that can be pressed."""
-        buttons = [b for b in self.findChildren(QPushButton) if b.isEnabled() and not b.isHidden()]
+        """On the first field to fill in, else on the next step, else on what can be pressed."""
+        usable = [w for w in self.findChildren(QWidget) if _takes_keys(w, self)]
+        buttons = [w for w in usable if isinstance(w, QPushButton)]
+        first = [w for w in usable if w.property("first")]
         primary = [b for b in buttons if b.property("primary")]
-        for found in (primary or buttons)[:1]:
+        for found in (first or primary or buttons)[:1]:
             found.setFocus()
 
     def start(self, job: Job) -> None:
         """Show a job until it ends."""
+        if self._heir is not None:
+            self._heir.start(job)
+            return
         self.job = job
         job.finished.connect(self.draw)
         self.draw()
 
     def adopt(self, other: Page) -> None:
-        """Take over the job of the same page in another language."""
+        """Take over from the same page in another language: its job, and what its jobs still
+        bring home."""
+        other._heir = self
         if other.job is not None:
             self.start(other.job)
 
@@ -127,9 +156,21 @@ class Page(QWidget):
         self.job = None
         self.draw()
 
+    def redraw(self) -> None:
+        """Draw, or have the heir do it: a job of this page may end after the page did."""
+        if self._heir is not None:
+            self._heir.redraw()
+        else:
+            self.draw()
+
 
 def _clear(layout: QLayout) -> None:
     while (item := layout.takeAt(0)) is not None:
         if (widget := item.widget()) is not None:
             widget.hide()
             widget.deleteLater()
+
+
+def _takes_keys(widget: QWidget, page: QWidget) -> bool:
+    reachable = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    return reachable and widget.isEnabled() and widget.isVisibleTo(page)
