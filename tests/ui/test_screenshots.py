@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractScrollArea,
     QApplication,
     QCheckBox,
     QLabel,
+    QPlainTextEdit,
     QRadioButton,
     QWidget,
 )
@@ -35,7 +37,7 @@ from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
 
-SIZES = ((1280, 800), (1920, 1080))
+SIZES = ((1024, 700), (1280, 800), (1920, 1080))
 State = Callable[[MainWindow, Desk, Path], str]
 
 
@@ -172,21 +174,21 @@ def devices_empty(window: MainWindow, desk: Desk, root: Path) -> str:
 def devices_form(window: MainWindow, desk: Desk, root: Path) -> str:
     page = window.pages["devices"]
     assert isinstance(page, DevicesPage)
-    page._adding = True
+    page.talk.adding = True
     return "devices"
 
 
 def devices_confirm(window: MainWindow, desk: Desk, root: Path) -> str:
     page = window.pages["devices"]
     assert isinstance(page, DevicesPage)
-    page._new, page._key = Contact(examples.DEVICE), examples.KEY
+    page.talk.new, page.talk.key = Contact(examples.DEVICE), examples.KEY
     return "devices"
 
 
 def devices_password(window: MainWindow, desk: Desk, root: Path) -> str:
     page = window.pages["devices"]
     assert isinstance(page, DevicesPage)
-    page._asking = (examples.DEVICE, print)
+    page.talk.asking = (examples.DEVICE, print)
     return "devices"
 
 
@@ -208,6 +210,12 @@ def deploy_unpacked(window: MainWindow, desk: Desk, root: Path) -> str:
 
 
 def deploy_wrong_kind(window: MainWindow, desk: Desk, root: Path) -> str:
+    have(desk, root, "bundle")
+    desk.add_device(replace(examples.OTHER_DEVICE, name="laptop"))
+    return "deploy"
+
+
+def deploy_practice_asleep(window: MainWindow, desk: Desk, root: Path) -> str:
     have(desk, root, "bundle")
     desk.add_device(examples.OTHER_DEVICE)
     return "deploy"
@@ -268,6 +276,7 @@ STATES: tuple[State, ...] = (
     deploy_empty,
     deploy_unpacked,
     deploy_wrong_kind,
+    deploy_practice_asleep,
     deploy_live,
     deploy_rolled_back,
     settings,
@@ -312,7 +321,15 @@ def cut_off(window: QWidget) -> list[str]:
     labels = [w for w in window.findChildren(QLabel) if w.isVisible() and w.text()]
     buttons = [w for w in window.findChildren(QAbstractButton) if w.isVisible() and w.text()]
     bad = [w.text() for w in labels if not _label_fits(w)]
-    return bad + [w.text() for w in buttons if not _button_fits(w)]
+    bad += [w.text() for w in buttons if not _button_fits(w)]
+    return bad + [f"too wide: {area.objectName()}" for area in _too_wide(window)]
+
+
+def _too_wide(window: QWidget) -> list[QAbstractScrollArea]:
+    """Pages and tables whose content goes on where nobody can see it."""
+    areas = [a for a in window.findChildren(QAbstractScrollArea) if a.isVisible()]
+    bars = [a for a in areas if a.horizontalScrollBar().maximum() > 0]
+    return [a for a in bars if not isinstance(a, QPlainTextEdit)]
 
 
 def _label_fits(label: QLabel) -> bool:

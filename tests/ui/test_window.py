@@ -182,7 +182,7 @@ def test_wrong_kind_of_box_cannot_be_pushed_to(
 ) -> None:
     window = compose()
     have(desk, tmp_path, "bundle")
-    desk.add_device(examples.OTHER_DEVICE)
+    desk.add_device(replace(examples.OTHER_DEVICE, name="laptop"))
     window.go("deploy")
     assert not button(window, "push").isEnabled()
     desk.add_device(examples.DEVICE)

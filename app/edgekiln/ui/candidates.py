@@ -106,10 +106,18 @@ def _measured(words: Words, result: QuantResult) -> str:
     report = result.float_report
     if report is None:
         return words("No evaluation data: accuracy was not measured.")
-    return words(
+    said = words(
         "Float model: {accuracy} on {samples} samples of {data}, {runtime}.",
         accuracy=figures.percent(report.accuracy),
         samples=report.samples,
         data=report.data,
         runtime=report.runtime,
+    )
+    on_target = next((c.on_target for c in result.candidates if c.on_target is not None), None)
+    if on_target is None:
+        return said
+    return f"{said} " + words(
+        "On the target: {samples} of them, {runtime}.",
+        samples=on_target.samples,
+        runtime=on_target.runtime,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from edgekiln.core.bundle import Bundle, BundleInputs, Manifest
 from edgekiln.core.device import Contact, Device, DeviceStatus, Health, PushResult, Secret
@@ -14,7 +14,7 @@ from edgekiln.core.plans import PackPlan
 from edgekiln.core.text import Words
 from edgekiln.jobs import practice
 from edgekiln.ui import figures, tasks
-from edgekiln.ui.state import Desk
+from edgekiln.ui.state import Desk, title_of
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.kit import Action, card, column, line, notice, text
 from edgekiln.ui.widgets.page import Page, Ways
@@ -24,6 +24,7 @@ from edgekiln.ui.widgets.table import Cell, Row, table
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _HASH_SHOWN = 12
+Errand = Literal["push", "status", "roll-back"]
 
 
 class DeployPage(Page):
@@ -31,7 +32,14 @@ class DeployPage(Page):
 
     def __init__(self, words: Words, tokens: Tokens, desk: Desk, ways: Ways) -> None:
         super().__init__(words, tokens, desk, ways)
-        self._asking: Callable[[Contact], object] | None = None
+        self._asking: Errand | None = None
+        self._last: Errand = "status"
+
+    def adopt(self, other: Page) -> None:
+        """Go on where the same page in another language was."""
+        assert isinstance(other, DeployPage)
+        self._asking, self._last = other._asking, other._last
+        super().adopt(other)
 
     def draw(self) -> None:
         """The state of the page."""
@@ -51,7 +59,7 @@ class DeployPage(Page):
     def repeat(self) -> None:
         """Read the releases again."""
         if self.desk.device is not None and self.busy() is None:
-            self._with_contact(self._status)
+            self._go("status")
 
     def _empty(self) -> QWidget:
         words = self.words
@@ -65,16 +73,29 @@ class DeployPage(Page):
 
     def _draw_ready(self, lead: str) -> None:
         parts: list[QWidget] = []
-        back = Action(self.words("Go on"), self.forget_job, "go-on")
-        if (failure := self.failure(print, back)) is not None:
+        failure = self.failure(print, *self._ways_out())
+        if failure is not None:
             parts.append(failure)
         if (result := self.desk.push_result) is not None:
             parts.append(self._outcome(result))
         parts += [self._bundle(), self._target()]
         if (device := self.desk.device) is not None:
             parts.append(self._releases(device))
+        primary: Action | None
         primary, secondary = self._actions()
+        if failure is not None:  # its buttons are the next step
+            primary, secondary = None, ()
         self.show_page(self.words("Deploy"), lead, column(*parts, gap=16), primary, secondary)
+
+    def _ways_out(self) -> tuple[Action, ...]:
+        """What can be done about the job that failed: it again, or something about the device."""
+        words = self.words
+        packing = self.job is not None and self.job.task.step == "bundle"
+        again = self._pack if packing else partial(self._go, self._last)
+        ways = [Action(words("Try again"), again, "again")]
+        if not packing:
+            ways.append(Action(words("Go to Devices"), lambda: self.ways.go("devices"), "devices"))
+        return (*ways, Action(words("Put it away"), self.forget_job, "go-on"))
 
     def _actions(self) -> tuple[Action, tuple[Action, ...]]:
         words, device, bundle = self.words, self.desk.device, self.desk.in_hand.bundle
@@ -83,21 +104,31 @@ class DeployPage(Page):
         if device is None:
             choose = Action(words("Choose a device"), lambda: self.ways.go("devices"), "go-devices")
             return choose, ()
+        if self._sleeps(device):
+            return Action(words("Start the practice box"), self._wake, "start-practice"), ()
         read = Action(words("Read the releases"), self.repeat, "status")
         why_not = self._why_not(device, bundle)
         title = words("Push to {name}", name=device.name)
-        push = Action(title, lambda: self._with_contact(self._push), "push", why_not)
+        push = Action(title, lambda: self._go("push"), "push", why_not)
         return push, (read, *self._roll_back_action(device))
 
     def _why_not(self, device: Device, bundle: Bundle) -> str:
-        if device.profile == bundle.manifest.target:
+        """The practice box stands in for any device: it has the runtimes of all of them."""
+        if device.profile == bundle.manifest.target or device.name == practice.NAME:
             return ""
         return self.words(
             "This release was made for {made}, and {name} is {told}.",
-            made=bundle.manifest.target,
+            made=self.words(title_of(bundle.manifest.target)),
             name=device.name,
-            told=device.profile,
+            told=self.words(title_of(device.profile)),
         )
+
+    def _sleeps(self, device: Device) -> bool:
+        return device.name == practice.NAME and not self.desk.practice.running
+
+    def _wake(self) -> None:
+        self.ways.go("devices")
+        self.desk.practice.start()
 
     # The bundle
 
@@ -119,15 +150,24 @@ class DeployPage(Page):
             tiles(
                 tile(manifest.scheme, words("Scheme")),
                 tile(figures.size(bundle.size_bytes), words("Bundle")),
-                tile(self._accuracy(manifest), words("Top-1 accuracy")),
+                self._accuracy(manifest),
                 tile(str(manifest.golden.samples), words("Golden samples")),
             ),
             card(line(manifest.release, "strong"), text(signed, "muted"), gap=4),
         )
 
-    def _accuracy(self, manifest: Manifest) -> str:
+    def _accuracy(self, manifest: Manifest) -> QFrame:
+        """As measured, and on what."""
+        words, candidate = self.words, self.desk.chosen
+        report = candidate.report if candidate is not None else None
         found = [figure.value for figure in manifest.figures if figure.name == "accuracy"]
-        return figures.percent(found[0] if found else None)
+        measured = words("not measured")
+        if found and report is not None:
+            measured = words(
+                "{samples} samples, {runtime}", samples=report.samples, runtime=report.runtime
+            )
+        shown = figures.percent(found[0] if found else None)
+        return tile(shown, words("Top-1 accuracy"), text(measured, "muted"))
 
     def _pack(self) -> None:
         candidate, data = self.desk.chosen, self.desk.data()
@@ -152,26 +192,41 @@ class DeployPage(Page):
         bundle = self.desk.in_hand.bundle
         if bundle is not None and (why_not := self._why_not(device, bundle)):
             return notice(self.tokens, "warn", why_not, choose)
+        if self._sleeps(device):
+            start = Action(words("Start the practice box"), self._wake, "wake")
+            return notice(self.tokens, "warn", words("The practice box is not running."), start)
         other = Action(words("Another device"), lambda: self.ways.go("devices"), "go-devices")
         address = f"{device.user}@{device.host}:{device.port}"
         said = words("Goes to {name} ({address}).", name=device.name, address=address)
+        if device.name == practice.NAME:
+            said += " " + words("It runs the release with the target's runtime, on this computer.")
         return notice(self.tokens, "", said, other)
 
-    def _with_contact(self, do: Callable[[Contact], object]) -> None:
+    def _go(self, errand: Errand) -> None:
+        """To the box; a password that nobody keeps is asked first."""
         device = self.desk.device
         assert device is not None
+        self._last = errand
         if (contact := self.desk.contact(device)) is not None:
-            do(contact)
-        elif device.name == practice.NAME:
-            self.ways.go("devices")  # it has to be started first
+            self._do(errand, contact)
+        elif self._sleeps(device):
+            self._wake()
         else:
-            self._asking = do
-            self.draw()
+            self._asking = errand
+            self.forget_job()
 
-    def _ask(self, device: Device, then: Callable[[Contact], object]) -> QWidget:
+    def _do(self, errand: Errand, contact: Contact) -> None:
+        if errand == "push":
+            self._push(contact)
+        elif errand == "status":
+            self._status(contact)
+        else:
+            self._roll_back(contact)
+
+    def _ask(self, device: Device, errand: Errand) -> QWidget:
         def take(secret: Secret) -> None:
             self._asking = None
-            then(Contact(device, secret))
+            self._do(errand, Contact(device, secret))
 
         def cancel() -> None:
             self._asking = None
@@ -184,6 +239,7 @@ class DeployPage(Page):
     def _push(self, contact: Contact) -> None:
         bundle = self.desk.in_hand.bundle
         assert bundle is not None
+        self.desk.push_result = None  # of the push before
 
         def pushed(result: PushResult) -> None:
             self.desk.push_result = result
@@ -265,7 +321,7 @@ class DeployPage(Page):
         if status is None:
             return ()
         older = "" if len(status.releases) > 1 else words("There is no older release.")
-        do = partial(self._with_contact, self._roll_back)
+        do = partial(self._go, "roll-back")
         return (Action(words("Roll back"), do, "roll-back", older),)
 
     def _release(self, status: DeviceStatus, number: int) -> Row:

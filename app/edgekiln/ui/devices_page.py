@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from PySide6.QtWidgets import QRadioButton, QWidget
 
@@ -23,15 +24,24 @@ from edgekiln.ui.widgets.password import password_panel
 PRACTICE_PROFILE = "this-computer"
 
 
+@dataclass
+class Talk:
+    """What the page is in the middle of: the form (with what is in it already), the device whose
+    fingerprint is read or shown, the device whose password is asked."""
+
+    form: Contact | None = None
+    adding: bool = False
+    new: Contact | None = None
+    key: HostKey | None = None
+    asking: tuple[Device, Callable[[Contact], object]] | None = None
+
+
 class DevicesPage(Page):
     """Empty, adding, confirming the fingerprint, asking the password, probing, known."""
 
     def __init__(self, words: Words, tokens: Tokens, desk: Desk, ways: Ways) -> None:
         super().__init__(words, tokens, desk, ways)
-        self._adding = False
-        self._new: Contact | None = None
-        self._key: HostKey | None = None
-        self._asking: tuple[Device, Callable[[Contact], object]] | None = None
+        self.talk = Talk()
         self._practice_said = ""
         desk.practice.ready.connect(self._practice_ready)
         desk.practice.failed.connect(self._practice_failed)
@@ -50,23 +60,60 @@ class DevicesPage(Page):
         if self.desk.device is not None and self.busy() is None:
             self._probe(self.desk.device)
 
+    def adopt(self, other: Page) -> None:
+        """Go on where the same page in another language was."""
+        assert isinstance(other, DevicesPage)
+        self.talk = other.talk
+        super().adopt(other)
+
     def _state(self) -> tuple[QWidget, Action | None]:
+        talk = self.talk
         if (busy := self.busy()) is not None:
             return busy, None
-        back = Action(self.words("Back"), self._back, "back")
-        if (failure := self.failure(print, back)) is not None:
+        if (failure := self.failure(print, *self._ways_out())) is not None:
             return column(failure, self._known(), gap=16), None
-        if self._new is not None and self._key is not None:
-            return self._confirm(self._new, self._key), None
-        if self._asking is not None:
-            return self._ask(*self._asking), None
-        if self._adding:
-            return DeviceForm(self.words, self._read_key, self._back), None
+        if talk.new is not None and talk.key is not None:
+            return self._confirm(talk.new, talk.key), None
+        if talk.asking is not None:
+            return self._ask(*talk.asking), None
+        if talk.adding:
+            taken = {d.name for d in self.desk.devices.all()} | {practice.NAME}
+            return DeviceForm(self.words, self._read_key, self._back, talk.form, taken), None
         return self._home()
 
     def _back(self) -> None:
-        self._adding, self._new, self._key, self._asking = False, None, None, None
+        self._now(Talk())
+
+    def _now(self, talk: Talk) -> None:
+        """Go on with something else; the failure before it was read."""
+        for name, value in vars(talk).items():
+            setattr(self.talk, name, value)  # in place: the heir shares it
         self.forget_job()
+
+    def _ways_out(self) -> tuple[Action, ...]:
+        """What can be done about the job that failed."""
+        words = self.words
+        back = Action(words("Back"), self._back, "back")
+        failed = self.job.task.inputs if self.job is not None else None
+        if not isinstance(failed, Contact) or failed.device.name == practice.NAME:
+            return (back,)
+        contact = self.talk.new or failed
+        device = contact.device
+        ask = Talk(asking=(device, partial(self._probe_with, keep=True)))
+        ways = [Action(words("Try again"), partial(self._again, contact), "again")]
+        if self.talk.new is None and device.key_file is None:
+            ways.append(Action(words("Another password"), partial(self._now, ask), "password-anew"))
+        ways.append(Action(words("Change the device"), partial(self._edit, contact), "change"))
+        return (*ways, back)
+
+    def _again(self, contact: Contact) -> None:
+        if self.talk.new is not None:
+            self._read_key(contact.device, contact.password)
+        else:
+            self._probe_with(contact)
+
+    def _edit(self, contact: Contact) -> None:
+        self._now(Talk(form=contact, adding=True))
 
     # Home
 
@@ -95,8 +142,7 @@ class DevicesPage(Page):
         )
 
     def _add(self) -> None:
-        self._adding = True
-        self.draw()
+        self._now(Talk(adding=True))
 
     def _known(self) -> QWidget:
         return column(*(self._device(device) for device in self.desk.devices.all()), gap=12)
@@ -110,8 +156,10 @@ class DevicesPage(Page):
         radio.clicked.connect(lambda: self.desk.choose_device(device))
         probe = Action(words("Probe"), lambda: self._probe(device), f"probe-{device.name}")
         forget = Action(words("Forget"), lambda: self._forget(device), f"forget-{device.name}")
-        buttons = [button(probe), button(forget, flat=True)]
-        for made, action in zip(buttons, (probe, forget), strict=True):
+        change = Action(words("Change"), lambda: self._edit(Contact(device)), f"edit-{device.name}")
+        actions = (probe, forget) if device.name == practice.NAME else (probe, change, forget)
+        buttons = [button(action, flat=action is not probe) for action in actions]
+        for made, action in zip(buttons, actions, strict=True):
             made.setAccessibleName(f"{action.text}: {device.name}")
         head = row(
             radio,
@@ -155,12 +203,14 @@ class DevicesPage(Page):
     # Adding
 
     def _read_key(self, device: Device, secret: Secret | None) -> None:
-        self._adding, self._new = False, Contact(device, secret)
+        self.talk.adding, self.talk.new = False, Contact(device, secret)
+        self.talk.key = None
         self.start(self.desk.run(tasks.host_key(Contact(device)), self._got_key))
 
     def _got_key(self, key: HostKey) -> None:
-        self._key = key
-        if self._new is not None and self._is_practice(self._new.device, key):
+        self.talk.key = key
+        new = self.talk.new
+        if new is not None and self._is_practice(new.device, key):
             self._pin()
 
     def _is_practice(self, device: Device, key: HostKey) -> bool:
@@ -172,37 +222,47 @@ class DevicesPage(Page):
 
     def _confirm(self, contact: Contact, key: HostKey) -> QWidget:
         words, device = self.words, contact.device
-        shows = words("{name} shows this fingerprint:", name=device.name)
         fingerprint = text(key.fingerprint, "strong")
         fingerprint.setObjectName("fingerprint")
+        kind = key.kind.removeprefix("ssh-").partition("-")[0]
+        compare = words(
+            "Compare it with the device: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub", kind=kind
+        )
+        trust = Action(words("It is mine: trust it"), self._pin, "trust")
         return card(
-            text(shows),
+            text(words("{name} shows this fingerprint:", name=device.name)),
             fingerprint,
-            text(
-                words(
-                    "Compare it with the device: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub",
-                    kind=key.kind.removeprefix("ssh-").partition("-")[0],
-                ),
-                "muted",
-            ),
+            *self._other_than_before(device, key),
+            text(compare, "muted"),
             text(words("From now on EdgeKiln talks to no other at this address."), "muted"),
             row(
-                button(Action(words("It is mine: trust it"), self._pin, "trust"), primary=True),
+                button(trust, primary=True),
                 button(Action(words("No"), self._back, "no-trust")),
                 None,
             ),
         )
 
+    def _other_than_before(self, device: Device, key: HostKey) -> list[QWidget]:
+        pinned = [d.host_key for d in self.desk.devices.all() if d.name == device.name]
+        if not pinned or pinned[0] is None or pinned[0].fingerprint == key.fingerprint:
+            return []
+        said = self.words(
+            "Until now it was {key}. Trust the new one only if the device was reflashed.",
+            key=pinned[0].fingerprint,
+        )
+        return [notice(self.tokens, "warn", said)]
+
     def _pin(self) -> None:
-        contact, key = self._new, self._key
+        contact, key = self.talk.new, self.talk.key
         assert contact is not None
         assert key is not None
         device = replace(contact.device, host_key=key)
-        self._new, self._key = None, None
+        self.talk.new, self.talk.key = None, None
         self.desk.add_device(device)
-        if contact.password is not None and device.name != practice.NAME:
-            self.desk.keep_password(device, contact.password)
-        self._probe_with(Contact(device, contact.password))
+        if contact.password is None:
+            self._probe(device)
+        else:
+            self._probe_with(Contact(device, contact.password), keep=True)
 
     # Probing
 
@@ -212,20 +272,24 @@ class DevicesPage(Page):
         elif (contact := self.desk.contact(device)) is not None:
             self._probe_with(contact)
         else:
-            self._asking = (device, self._probe_with)
-            self.draw()
+            self._now(Talk(asking=(device, partial(self._probe_with, keep=True))))
 
     def _ask(self, device: Device, then: Callable[[Contact], object]) -> QWidget:
         def take(secret: Secret) -> None:
-            self._asking = None
+            self.talk.asking = None
             then(Contact(device, secret))
 
         return password_panel(self.words, device, take, self._back)
 
-    def _probe_with(self, contact: Contact) -> None:
-        device = contact.device
-        job = self.desk.run(tasks.probe(contact), lambda facts: self.desk.put_facts(device, facts))
-        self.start(job)
+    def _probe_with(self, contact: Contact, keep: bool = False) -> None:
+        device, secret = contact.device, contact.password
+
+        def probed(facts: DeviceFacts) -> None:
+            if keep and secret is not None and device.name != practice.NAME:
+                self.desk.keep_password(device, secret)  # not before it proved to be right
+            self.desk.put_facts(device, facts)
+
+        self.start(self.desk.run(tasks.probe(contact), probed))
 
     # The practice box
 

@@ -13,7 +13,7 @@ from edgekiln.core.fusion import FusionGroup, FusionResult, GroupState, PassOutc
 from edgekiln.core.passes import FUSION_PASSES, PassInfo
 from edgekiln.ui import figures, tasks
 from edgekiln.ui.theme import Tone
-from edgekiln.ui.widgets.kit import Action, card, column, line, notice, row, text, word
+from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row, text, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import empty_panel, tile, tiles
 from edgekiln.ui.widgets.stepper import stepper
@@ -84,11 +84,24 @@ class FuseWizard(Page):
         proof = words("Equality is proven on random numbers: no calibration data was chosen yet.")
         if (data := self._data()) is not None:
             proof = words("Equality is proven on samples of {name}.", name=data.name)
-        half = (len(boxes) + 1) // 2
-        left, right = column(*boxes[:half], None), column(*boxes[half:], None)
-        body = column(card(row(left, right, gap=24)), notice(self.tokens, "", proof), gap=16)
+        switches = card(self._all_or_none(), *boxes, gap=2)
+        body = column(switches, notice(self.tokens, "", proof), gap=16)
         run = Action(words("Convert and fuse"), self._run, "next")
         self._show("choose", lead, body, run)
+
+    def _all_or_none(self) -> QWidget:
+        words, skip = self.words, self._draft.skip
+        names = tuple(info.name for info in FUSION_PASSES)
+        on = len(names) - len(set(skip) & set(names))
+        title = words("Passes: {on} of {count}", on=on, count=len(names))
+        switch_all = Action(words("All"), lambda: self._skip(()), "all-passes")
+        switch_none = Action(words("None"), lambda: self._skip(names), "no-passes")
+        buttons = [button(action, flat=True) for action in (switch_all, switch_none)]
+        return row(line(title, "strong"), *buttons, wide=0)
+
+    def _skip(self, names: tuple[str, ...]) -> None:
+        self.desk.save_fuse_draft(replace(self._draft, skip=names))
+        self.draw()
 
     def _switch(self, info: PassInfo) -> QWidget:
         title, gain = self.words.render(info.title), self.words.render(info.gain)
@@ -98,11 +111,11 @@ class FuseWizard(Page):
         box.setAccessibleDescription(gain)
         box.setChecked(info.name not in self._draft.skip)
         box.toggled.connect(lambda on: self._set_pass(info.name, on))
-        return column(box, text(gain, "muted"), gap=2)
+        return row(box, line(gain, "muted"), gap=16, wide=1)
 
     def _set_pass(self, name: str, on: bool) -> None:
         others = tuple(n for n in self._draft.skip if n != name)
-        self.desk.save_fuse_draft(replace(self._draft, skip=others if on else (*others, name)))
+        self._skip(others if on else (*others, name))
 
     def _data(self) -> Path | None:
         return self._draft.data or self.desk.quant_draft.calibration

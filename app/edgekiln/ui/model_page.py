@@ -68,7 +68,11 @@ class ModelPage(Page):
         self.desk.put_model(model, sample=model.source.path == sample_path())
 
     def _failure(self) -> QWidget | None:
-        other = Action(self.words("Open another model"), self.forget_job, "open-another")
+        words, model = self.words, self.desk.in_hand.model
+        said = words("Open another model")
+        if model is not None:
+            said = words("Back to {name}", name=figures.model_name(model.source.path))
+        other = Action(said, self.forget_job, "open-another")
         return self.failure(lambda path: self.ways.open_model(Path(path)), other)
 
     # Empty

@@ -122,7 +122,7 @@ class PreviewPage(Page):
             self._tiles(result, candidate, report),
             text(measured, "muted"),
             *self._verdict(candidate),
-            row(self._confusion(report), self._differing(candidate.scheme, report), gap=16),
+            row(self._confusion(report), self._differing(candidate.scheme, report), gap=16, wide=1),
             line(words("All candidates"), "strong"),
             candidate_table(
                 words,
@@ -144,11 +144,10 @@ class PreviewPage(Page):
         size = candidate.artifact.size_bytes if candidate.artifact else None
         smaller = word(figures.change(words, size or 0, before or 0), "muted")
         target = candidate.on_target
-        same = word(
-            words(
-                "{share} as here", share=figures.percent(target.same_as_fast if target else None)
-            ),
-            "muted",
+        same = words(
+            "{samples} samples, {share} as here",
+            samples=target.samples if target else 0,
+            share=figures.percent(target.same_as_fast if target else None),
         )
         return tiles(
             tile(figures.percent(report.accuracy), words("Top-1 accuracy"), drop),
@@ -161,7 +160,7 @@ class PreviewPage(Page):
             tile(
                 figures.percent(target.accuracy if target else None),
                 words("On {runtime}", runtime=target.runtime if target else "–"),
-                same,
+                text(same, "muted"),
             ),
         )
 

@@ -213,12 +213,19 @@ class Desk(QObject):
 
     @property
     def target_title(self) -> str:
-        """The kind of the chosen box; without one, the kind the candidates are made for."""
-        target = self.device.profile if self.device else self.quant_draft.target
-        return next((p.title for p in profiles.all_profiles() if p.name == target), target)
+        """The kind of the chosen box; without one, and with the practice box that stands in for
+        any, the kind the candidates are made for."""
+        if self.device is None or self.device.name == practice.NAME:
+            return title_of(self.quant_draft.target)
+        return title_of(self.device.profile)
 
     def _known(self, name: str) -> Device | None:
         return next((device for device in self.devices.all() if device.name == name), None)
+
+
+def title_of(profile: str) -> str:
+    """A kind of box by its title (English: the key of its translation)."""
+    return next((p.title for p in profiles.all_profiles() if p.name == profile), profile)
 
 
 def sample_path() -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from edgekiln.core.text import Words
@@ -107,8 +107,8 @@ class Page(QWidget):
             return
         same[-1].setFocus()
         if self._scroll.isAncestorOf(same[-1]):
-            self._scroll.widget().adjustSize()
-            self._scroll.verticalScrollBar().setValue(scrolled)
+            bar = self._scroll.verticalScrollBar()
+            QTimer.singleShot(0, bar, lambda: bar.setValue(scrolled))  # after the new layout
 
     def focus_next(self) -> None:
         """On the first field to fill in, else on the next step, else on what can be pressed."""

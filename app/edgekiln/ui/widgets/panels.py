@@ -48,7 +48,7 @@ def error_panel(
         text(words.render(error.why)),
         text(words.render(error.do)),
         column(*(row(button(a), None) for a in choices)),
-        row(*(button(a) for a in actions), None),
+        row(*(button(a, primary=not n and not choices) for n, a in enumerate(actions)), None),
         kind="bad",
     )
     panel.setObjectName("error-panel")
@@ -101,17 +101,20 @@ class BusyPanel(QFrame):
         show_progress(self._bar, self._job)
         self._text.set_full(self._words.render(self._job.text))
         self._time.setText(self._words("{seconds} s", seconds=int(self._job.seconds)))
-        self._cancel.setEnabled(self._job.state in ("waiting", "starting", "running"))
+        can = self._job.state in ("waiting", "starting", "running")
+        if not can and self._cancel is self.window().focusWidget():
+            self.setFocus()  # a button that cannot be pressed would hand the keyboard to the rail
+        self._cancel.setEnabled(can)
 
 
 def tile(number: str, caption: str, below: QLabel | None = None) -> QFrame:
     """One figure with what it is."""
-    items: list[QWidget | None] = [word(number, "number"), line(caption, "muted")]
+    items: list[QWidget | None] = [word(number, "number"), text(caption, "muted")]
     if below is not None:
         items.append(below)
-    frame = card(*items, gap=4)
+    frame = card(*items, None, gap=4)
     frame.setAccessibleName(f"{caption}: {number}")
-    frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+    frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return frame
 
 

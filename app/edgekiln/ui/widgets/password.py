@@ -24,12 +24,13 @@ def password_panel(
         take(secret)
 
     field.returnPressed.connect(done)
+    field.setProperty("first", True)
     return card(
         text(asked, "strong"),
-        text(words("This computer has no keyring, so the password is asked each time."), "muted"),
+        text(words("A keyring keeps it; without one it is asked each time."), "muted"),
         row(
             field,
-            button(Action(words("Log in"), done, "log-in")),
+            button(Action(words("Log in"), done, "log-in"), primary=True),
             button(Action(words("Back"), cancel, "no-log-in")),
             None,
         ),

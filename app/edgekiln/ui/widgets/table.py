@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QBrush, QColor
+from PySide6.QtGui import QBrush, QColor, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from edgekiln.ui.theme import Tokens, Tone
@@ -15,6 +15,8 @@ from edgekiln.ui.theme import Tokens, Tone
 Index = QModelIndex | QPersistentModelIndex
 ROW_HEIGHT = 32
 _FRAME = 4
+_NARROWEST = 48
+_LEAST_STRETCHED = 220
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,38 @@ class Rows(QAbstractTableModel):
         return None
 
 
+class Table(QTableView):
+    """As wide as it may be and no wider: the column `stretch` gets what is left, and where that is
+    too little the widest of the others are cut (their tooltips have all of it)."""
+
+    def __init__(self, stretch: int) -> None:
+        super().__init__()
+        self._stretch = stretch
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share out the width anew."""
+        super().resizeEvent(event)
+        header, model = self.horizontalHeader(), self.model()
+        wanted = [
+            max(self.sizeHintForColumn(n), header.sectionSizeHint(n))
+            for n in range(model.columnCount())
+        ]
+        for column, width in enumerate(shared(wanted, self._stretch, self.viewport().width())):
+            header.resizeSection(column, width)
+
+
+def shared(wanted: Sequence[int], stretch: int, room: int) -> list[int]:
+    """Widths for columns that want some, in `room` pixels."""
+    cap = max(wanted)
+    least = min(wanted[stretch], _LEAST_STRETCHED)
+    others = [width for column, width in enumerate(wanted) if column != stretch]
+    while cap > _NARROWEST and sum(min(width, cap) for width in others) + least > room:
+        cap -= 1
+    widths = [min(width, cap) for width in wanted]
+    widths[stretch] = max(least, room - sum(min(width, cap) for width in others))
+    return widths
+
+
 def table(
     tokens: Tokens,
     name: str,
@@ -80,7 +114,7 @@ def table(
     most_rows: int = 8,
 ) -> QTableView:
     """A table named `name` (for screen readers) that shows up to `most_rows` rows, then scrolls."""
-    view = QTableView()
+    view = Table(stretch)
     view.setModel(Rows(tokens, headers, rows))
     view.model().setParent(view)
     view.setAccessibleName(name)
@@ -94,8 +128,8 @@ def table(
     view.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
     header = view.horizontalHeader()
     header.setHighlightSections(False)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+    header.setMinimumSectionSize(_NARROWEST)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     header.setFixedHeight(ROW_HEIGHT)
     view.setFixedHeight(ROW_HEIGHT * (1 + min(max(len(rows), 1), most_rows)) + _FRAME)
     return view
