@@ -8,14 +8,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from edgekiln import assets
+from edgekiln.core.errors import UserError
+from edgekiln.core.text import Words
 from edgekiln.core.workspace import Workspace, default_root
 from edgekiln.jobs.lanes import Lanes
 from edgekiln.jobs.practice import PracticeBox
@@ -120,8 +123,14 @@ def main(arguments: Sequence[str] = ()) -> int:
     app = QApplication(sys.argv[:1])
     app.setApplicationName("EdgeKiln")
     root = (options.workspace or default_root()).absolute()
-    composed = Window(app, root)
-    sys.excepthook = _keep_in(root / "logs" / "window.log")
+    try:
+        composed = Window(app, root)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        refusal(error, assets.words(assets.system_language())).exec()
+        return 1
+    log = root / "logs" / "window.log"
+    sys.excepthook = _keep_in(log, lambda error: composed.window.tell(error, log))
     first_paint = FirstPaint()
     if options.measure_start:
         composed.window.installEventFilter(first_paint)
@@ -133,15 +142,23 @@ def main(arguments: Sequence[str] = ()) -> int:
     return code
 
 
+def refusal(error: UserError, words: Words) -> QMessageBox:
+    """There can be no window: what, why, do, in a box of its own."""
+    box = QMessageBox(QMessageBox.Icon.Critical, words("EdgeKiln"), words.render(error.what))
+    box.setInformativeText(f"{words.render(error.why)}\n{words.render(error.do)}")
+    return box
+
+
 def _keep_in(
-    log: Path,
+    log: Path, tell: Callable[[BaseException], object]
 ) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     """An error of ours in the window: its traceback goes into a log, and the window lives on."""
 
     def keep(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         sys.stderr.write(text)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(text)
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:
+            file.write(text)  # a full disk may be the very error: it stands on stderr
+        tell(error)
 
     return keep

@@ -118,6 +118,7 @@ def test_from_the_sample_to_a_live_release(qtbot: QtBot, composed: Window) -> No
 
     user.keep_picture("fuse")
     user.click("next")  # to Quantize: the target
+    user.click("target-rdk-x5")
     for _ in ("data", "schemes", "run"):
         user.click("next")
     user.wait(lambda: desk.in_hand.quantized is not None)
@@ -135,6 +136,7 @@ def test_from_the_sample_to_a_live_release(qtbot: QtBot, composed: Window) -> No
     assert desk.device.host_key is not None
 
     user.keep_picture("devices")
+    assert desk.quant_draft.target == "rdk-x5"  # the practice box stands in for it
     user.click("next")  # to Deploy
     user.click("pack")
     user.wait(lambda: desk.in_hand.bundle is not None)

@@ -78,7 +78,9 @@ def model(root: Path, dynamic: bool = False) -> InspectedModel:
 
 
 def artifact(root: Path, scheme: SchemeName = "float32", size: int = 152_300) -> Artifact:
-    return Artifact(root / f"{scheme}.tflite", "cd" * 32, size, signature(), scheme)
+    path = root / f"{scheme}.tflite"
+    path.touch()  # what has no file is not in hand
+    return Artifact(path, "cd" * 32, size, signature(), scheme)
 
 
 def fusion(root: Path) -> FusionResult:
@@ -205,7 +207,9 @@ def bundle(root: Path, target: str = "rdk-x5") -> Bundle:
         (Figure("accuracy", 0.989, LITERT),),
         (("edgekiln", "0.1.0"),),
     )
-    return Bundle(root / "digits.zip", "aa" * 32, 61_300, manifest, "9c" * 32)
+    path = root / "digits.zip"
+    path.touch()
+    return Bundle(path, "aa" * 32, 61_300, manifest, "9c" * 32)
 
 
 FACTS = DeviceFacts(

@@ -207,6 +207,8 @@ class DeployPage(Page):
         device = self.desk.device
         assert device is not None
         self._last = errand
+        if errand != "status":
+            self.desk.push_result = None  # of the time before
         if (contact := self.desk.contact(device)) is not None:
             self._do(errand, contact)
         elif self._sleeps(device):
@@ -239,7 +241,6 @@ class DeployPage(Page):
     def _push(self, contact: Contact) -> None:
         bundle = self.desk.in_hand.bundle
         assert bundle is not None
-        self.desk.push_result = None  # of the push before
 
         def pushed(result: PushResult) -> None:
             self.desk.push_result = result
@@ -255,11 +256,8 @@ class DeployPage(Page):
     def _roll_back(self, contact: Contact) -> None:
         device = contact.device
 
-        def rolled_back(status: DeviceStatus) -> None:
-            self.desk.push_result = None
-            self.desk.put_status(device, status)
-
-        self.start(self.desk.run(tasks.rollback(contact), rolled_back))
+        task = tasks.rollback(contact)
+        self.start(self.desk.run(task, lambda status: self.desk.put_status(device, status)))
 
     def _outcome(self, result: PushResult) -> QWidget:
         words = self.words

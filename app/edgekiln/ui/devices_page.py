@@ -16,7 +16,18 @@ from edgekiln.ui import figures, tasks
 from edgekiln.ui.device_form import DeviceForm
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row, text, word
+from edgekiln.ui.widgets.kit import (
+    Action,
+    button,
+    card,
+    column,
+    line,
+    notice,
+    row,
+    short,
+    text,
+    word,
+)
 from edgekiln.ui.widgets.page import Page, Ways
 from edgekiln.ui.widgets.panels import empty_panel
 from edgekiln.ui.widgets.password import password_panel
@@ -149,7 +160,8 @@ class DevicesPage(Page):
 
     def _device(self, device: Device) -> QWidget:
         words, chosen = self.words, self.desk.device == device
-        radio = QRadioButton(device.name)
+        radio = QRadioButton(short(device.name))
+        radio.setToolTip(device.name)
         radio.setObjectName(f"device-{device.name}")
         radio.setAccessibleName(device.name)
         radio.setChecked(chosen)

@@ -83,13 +83,15 @@ class MainWindow(QWidget):
 
     def go(self, key: str) -> None:
         """To a place."""
+        on_rail = isinstance(self.focusWidget(), RailButton)  # hiding a page moves it there
+        self._desk.look()
         self.here = key
         page = self.pages[key]
         page.draw()
         self._stack.setCurrentWidget(page)
         self._rail.go(key)
         self._show_strip()
-        if not isinstance(self.focusWidget(), RailButton):
+        if not on_rail:
             page.focus_next()
 
     def open_model(self, path: Path) -> None:
@@ -98,6 +100,14 @@ class MainWindow(QWidget):
         page = self.pages["model"]
         assert isinstance(page, ModelPage)
         page.open_model(path)
+
+    def tell(self, error: BaseException, log: Path) -> None:
+        """Something of ours went wrong: the user hears of it, and the window lives on."""
+        reason = str(error) or type(error).__name__
+        words = self._words
+        self._tray.tell(
+            words("That did not work: {reason}. The details: {log}", reason=reason, log=str(log))
+        )
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A file or folder may be dropped anywhere."""

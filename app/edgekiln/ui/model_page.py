@@ -113,6 +113,7 @@ class ModelPage(Page):
             button(
                 Action(str(path), lambda p=path: self.ways.open_model(p), f"recent-{n}"),  # type: ignore[misc]
                 flat=True,
+                wide=True,
             )
             for n, path in enumerate(models)
         ]

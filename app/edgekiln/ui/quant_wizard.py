@@ -110,12 +110,12 @@ class QuantWizard(Page):
             self.draw()
 
     def _back(self, step: str) -> Action:
-        def go() -> None:
-            previous = QUANTIZE.previous_step(step)
-            self.desk.save_quant_draft(replace(self._draft, step=previous))
-            self.forget_job()
+        previous = QUANTIZE.previous_step(step)
+        return Action(self.words("Back"), lambda: self._go(previous), "back")
 
-        return Action(self.words("Back"), go, "back")
+    def _go(self, step: str) -> None:
+        self.desk.save_quant_draft(replace(self._draft, step=step))
+        self.forget_job()
 
     def _change(self, draft: QuantDraft) -> None:
         self.desk.save_quant_draft(draft)
@@ -135,7 +135,8 @@ class QuantWizard(Page):
 
     def _failure(self) -> QWidget | None:
         again = Action(self.words("Try again"), self._run, "again")
-        return self.failure(lambda _: None, again, self._back("run"))
+        data = Action(self.words("Change the data"), lambda: self._go("data"), "change-data")
+        return self.failure(lambda _: None, again, data, self._back("run"))
 
     def _draw_result(self, result: QuantResult) -> None:
         words = self.words

@@ -48,7 +48,7 @@ class Desk(QObject):
         super().__init__()
         self.workspace, self.lanes, self.practice = workspace, lanes, box
         self.devices = DeviceList(workspace.root)
-        self.in_hand: InHand = workspace.load()
+        self.in_hand: InHand = still_there(workspace.load())
         self.recent: Recent = recall(Recent, workspace.draft("recent"))
         self.model_draft: ModelDraft = recall(ModelDraft, workspace.draft("model"))
         self.fuse_draft: FuseDraft = recall(FuseDraft, workspace.draft("fuse"))
@@ -111,6 +111,11 @@ class Desk(QObject):
         self.in_hand = in_hand
         self.workspace.save(in_hand)
         self.changed.emit()
+
+    def look(self) -> None:
+        """Files may have been deleted behind our back: what was made of them leaves the table."""
+        if (left := still_there(self.in_hand)) != self.in_hand:
+            self.put(left)
 
     def unpin(self) -> None:
         """Signature or sizes changed: what was made with the old ones leaves the table."""
@@ -221,6 +226,21 @@ class Desk(QObject):
 
     def _known(self, name: str) -> Device | None:
         return next((device for device in self.devices.all() if device.name == name), None)
+
+
+def still_there(in_hand: InHand) -> InHand:
+    """Without what has lost its file, and without what was made from that."""
+    if in_hand.converted is not None and not in_hand.converted.path.exists():
+        in_hand = replace(in_hand, converted=None)
+    if in_hand.fusion is not None and not in_hand.fusion.artifact.path.exists():
+        in_hand = replace(in_hand, fusion=None, quantized=None)
+    if in_hand.quantized is not None:
+        made = [c.artifact.path for c in in_hand.quantized.candidates if c.artifact is not None]
+        if not all(path.exists() for path in made):
+            in_hand = replace(in_hand, quantized=None)
+    if in_hand.bundle is not None and not in_hand.bundle.path.exists():
+        in_hand = replace(in_hand, bundle=None)
+    return in_hand
 
 
 def title_of(profile: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,6 +24,9 @@ from PySide6.QtWidgets import (
 from edgekiln.ui.theme import GRID, Tokens, Tone
 
 W = TypeVar("W", bound=QWidget)
+_UNBROKEN = re.compile(r"\S{60}")  # a path or a hash that would make the page as wide as it is
+_MOST_ON_BUTTON = 44
+_MOST_ON_ROW = 88
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,16 @@ class CutLabel(QLabel):
         self.setToolTip(self._full if shown != self._full else "")
 
 
+def short(content: str, most: int = _MOST_ON_BUTTON) -> str:
+    """Without its middle where it has more than `most` characters: names end in what differs."""
+    if len(content) <= most:
+        return content
+    return f"{content[: most // 2]}…{content[-(most - most // 2 - 1) :]}"
+
+
 def text(content: str, role: str = "", tone: Tone = "") -> QLabel:
     """A sentence that wraps; role "title", "lead", "strong", "muted"."""
-    label = QLabel(content)
+    label = QLabel(_UNBROKEN.sub("\\g<0>\u200b", content))
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -150,13 +161,17 @@ class Button(QPushButton):
             super().mouseDoubleClickEvent(event)
 
 
-def button(action: Action, primary: bool = False, flat: bool = False) -> QPushButton:
-    """A button for an action; when it cannot be pressed its tooltip says why."""
-    made = Button(action.text)
+def button(
+    action: Action, primary: bool = False, flat: bool = False, wide: bool = False
+) -> QPushButton:
+    """A button for an action; when it cannot be pressed its tooltip says why. A `wide` one has a
+    row for itself, so that a path fits on it."""
+    shown = short(action.text, _MOST_ON_ROW if wide else _MOST_ON_BUTTON)
+    made = Button(shown)
     made.setObjectName(action.name)
     made.setAccessibleName(action.text)
     made.setAccessibleDescription(action.why_not)
-    made.setToolTip(action.why_not)
+    made.setToolTip(action.why_not or (action.text if shown != action.text else ""))
     made.setEnabled(not action.why_not)
     made.setProperty("primary", primary)
     made.setProperty("flat", flat)

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from edgekiln.core.text import Words
+from edgekiln.core.workspace import InHand
 from edgekiln.jobs.job import Job
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
@@ -35,6 +36,7 @@ class Page(QWidget):
         super().__init__()
         self.words, self.tokens, self.desk, self.ways = words, tokens, desk, ways
         self.job: Job | None = None
+        self._about: InHand | None = None
         self._heir: Page | None = None
         self._title, self._lead = text("", "title"), text("", "lead")
         self._scroll = QScrollArea()
@@ -124,7 +126,7 @@ class Page(QWidget):
         if self._heir is not None:
             self._heir.start(job)
             return
-        self.job = job
+        self.job, self._about = job, self.desk.in_hand
         job.finished.connect(self.draw)
         self.draw()
 
@@ -144,9 +146,11 @@ class Page(QWidget):
 
     def failure(self, choose: Callable[[str], object] = print, *actions: Action) -> QWidget | None:
         """What the job that failed or crashed last says, with buttons that do something about it;
-        None when none did."""
+        None when none did, or when something else is in hand by now."""
         job = self.job
         if job is None or job.error is None:
+            return None
+        if self._about is not None and self._about is not self.desk.in_hand:
             return None
         log = Action(self.words("Show the log"), lambda: self.ways.open_log(job), "show-log")
         return error_panel(self.words, self.tokens, job.error, choose, *actions, log)

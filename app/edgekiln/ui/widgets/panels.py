@@ -47,7 +47,7 @@ def error_panel(
         head,
         text(words.render(error.why)),
         text(words.render(error.do)),
-        column(*(row(button(a), None) for a in choices)),
+        column(*(row(button(a, wide=True), None) for a in choices)),
         row(*(button(a, primary=not n and not choices) for n, a in enumerate(actions)), None),
         kind="bad",
     )

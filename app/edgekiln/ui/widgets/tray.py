@@ -18,7 +18,7 @@ from edgekiln.core.text import Words
 from edgekiln.jobs.job import Job, JobState
 from edgekiln.jobs.lanes import Lanes
 from edgekiln.ui.theme import Tokens, Tone
-from edgekiln.ui.widgets.kit import Action, button, column, icon, line, row, word
+from edgekiln.ui.widgets.kit import Action, button, column, icon, line, row, text, word
 from edgekiln.ui.widgets.panels import bar, show_progress
 
 _LOG_LINES = 400
@@ -61,21 +61,30 @@ class Tray(QFrame):
 
     def ask(self, question: str, answer: str, do: Callable[[], object]) -> None:
         """A question above the tray's line, answered by a button or let be."""
-        old = self._question
-        self._question = QFrame()
-        self._question.setObjectName("tray-question")
-        self._question.setProperty("box", "warn")
 
         def answered() -> None:
             self._question.hide()
             do()
 
         yes = button(Action(answer, answered, "tray-yes"))
-        no = button(Action(self._words("Go on"), self._question.hide, "tray-no"))
-        row(line(question), yes, no, margin=8, wide=0, into=self._question)
-        self.layout().replaceWidget(old, self._question)  # type: ignore[union-attr]
-        old.deleteLater()
+        no = button(Action(self._words("Go on"), lambda: self._question.hide(), "tray-no"))
+        self._show_above("tray-question", "warn", line(question), yes, no)
         yes.setFocus()
+
+    def tell(self, what: str) -> None:
+        """Something the user must know, above the tray's line, until it is put away."""
+        away = button(Action(self._words("Put it away"), lambda: self._question.hide(), "tray-ok"))
+        self._show_above("tray-notice", "bad", text(what), away)
+
+    def _show_above(self, name: str, kind: str, *parts: QWidget) -> None:
+        old = self._question
+        self._question = QFrame()
+        self._question.setObjectName(name)
+        self._question.setProperty("box", kind)
+        row(*parts, margin=8, wide=0, into=self._question)
+        self.layout().replaceWidget(old, self._question)  # type: ignore[union-attr]
+        old.hide()
+        old.deleteLater()
 
     def ask_cancel(self) -> None:
         """Esc: end what runs, after a question."""
@@ -99,7 +108,7 @@ class Tray(QFrame):
         for job in set(self._lanes.jobs) - self._watched:
             self._watched.add(job)
             job.progressed.connect(self._show_line)
-        if not self._running():
+        if not self._running() and self._question.objectName() == "tray-question":
             self._question.hide()
         self._show_line()
         if self._sheet.isVisible():
