@@ -160,13 +160,6 @@ class Page(QWidget):
         self.job = None
         self.draw()
 
-    def redraw(self) -> None:
-        """Draw, or have the heir do it: a job of this page may end after the page did."""
-        if self._heir is not None:
-            self._heir.redraw()
-        else:
-            self.draw()
-
 
 def _clear(layout: QLayout) -> None:
     while (item := layout.takeAt(0)) is not None:
