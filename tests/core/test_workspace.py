@@ -8,7 +8,8 @@ from pathlib import Path
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.device import Device, HostKey
 from edgekiln.core.devices import DeviceList
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.drawing import Drawing
+from edgekiln.core.fusion import FusionResult, Price
 from edgekiln.core.model import InspectedModel, ModelSource, Signature
 from edgekiln.core.workspace import InHand, Workspace
 
@@ -23,7 +24,10 @@ MODEL = InspectedModel(
     3,
 )
 ARTIFACT = Artifact(Path("/a.tflite"), "00", 10, Signature("s", (), ()))
-FUSION = FusionResult(ARTIFACT, 9, 5, 1, 1, 0.0, 0.0, 8, "random", "litert 2.3.0", (), ())
+PRICE = Price(9, 1, 1, 1, 1)
+FUSION = FusionResult(
+    ARTIFACT, PRICE, PRICE, 0.0, 0.0, 8, "random", "litert 2.3.0", (), (), Drawing(()), Drawing(())
+)
 
 
 def test_what_is_in_hand_is_there_again(tmp_path: Path) -> None:

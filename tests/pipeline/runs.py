@@ -47,7 +47,7 @@ def fuse_all(graph: Graph, *names: str) -> dict[str, int]:
     """The passes of these names (none: all) to a fixed point, as the step runs them but without
     the proof; how often each applied."""
     applied: dict[str, int] = {}
-    chosen = [item for item in PASSES if not names or item.name in names]
+    chosen = [item for item in PASSES if item.name in names or not (names or item.asked)]
     turn = 0
     while turn < len(chosen):
         count = len(chosen[turn].run(graph))

@@ -16,9 +16,10 @@ from edgekiln.core.artifact import Artifact, Verdict
 from edgekiln.core.bundle import Bundle, Figure, Golden, Manifest
 from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.device import Health, PushResult
+from edgekiln.core.drawing import Drawing
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import sha256
-from edgekiln.core.fusion import FusionGroup, FusionResult, PassOutcome
+from edgekiln.core.fusion import FusionGroup, FusionResult, PassOutcome, Price
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
@@ -130,8 +131,8 @@ def fusion(artifact: Artifact) -> FusionResult:
     outcome = PassOutcome("affine-forward", say("Affine into the next"), 2, False, False, 1e-7, 0.0)
     group = FusionGroup("Conv2D + BatchNorm", "conv1", "by-converter", say("The converter did it."))
     return FusionResult(
-        artifact, 40, 31, 100, 90, 1e-7, 1e-7, 32, "calibration", "litert 2.3.0",
-        (outcome,), (group,),
+        artifact, Price(40, 100, 9, 8, 7), Price(31, 90, 6, 5, 4), 1e-7, 1e-7, 32, "calibration",
+        "litert 2.3.0", (outcome,), (group,), Drawing(()), Drawing(()),
     )  # fmt: skip
 
 

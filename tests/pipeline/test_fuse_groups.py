@@ -9,15 +9,20 @@ import pytest
 
 from edgekiln.core.codec import encode
 from edgekiln.core.fusion import FusionGroup, PassOutcome, SourceGroup
+from edgekiln.core.plans import FusionPlan
 from edgekiln.core.text import say
+from edgekiln.pipeline.fuse.fates import Fates
 from edgekiln.pipeline.fuse.groups import SOURCE_GROUPS, list_groups
 from edgekiln.pipeline.graph.graph import Graph, Tensor
 from edgekiln.pipeline.graph.read import read_graph
 from pipeline.graphs import GraphBuilder, as_artifact
 
-APPLIED = tuple(
-    PassOutcome(name, say("a pass"), 1, False, False, 0.0, 0.0)
-    for name in ("affine-forward", "affine-depthwise")
+APPLIED = Fates.of(
+    (
+        PassOutcome(name, say("a pass"), 1, False, False, 0.0, 0.0)
+        for name in ("affine-forward", "affine-depthwise")
+    ),
+    FusionPlan(),
 )
 PREFIX = "StatefulPartitionedCall/net/"
 
@@ -138,6 +143,7 @@ def test_a_pass_that_did_not_stay_leaves_a_possible_group(
     y = build.conv(build.affine("MUL", build.input((1, 8, 8, 3)), [2.0]), 4)
     artifact = as_artifact(build.graph(y), tmp_path)
     outcome = PassOutcome("affine-forward", say("a pass"), 0, skipped, taken_back, 0.0, 0.0)
-    (group,) = list_groups(artifact.path, read_graph(artifact.path), (outcome,))
+    fates = Fates.of((outcome,), FusionPlan())
+    (group,) = list_groups(artifact.path, read_graph(artifact.path), fates)
     assert (group.state, group.fused_by) == ("possible", "affine-forward")
     assert ("switched off" in str(group.why)) is skipped

@@ -58,7 +58,7 @@ def test_a_fused_model_is_smaller_equal_and_proven(
 ) -> None:
     told: list[tuple[float | None, Text]] = []
     result = fuse(artifact, FusionPlan(), out, lambda f, t: told.append((f, t)))
-    assert (result.ops_before, result.ops_after) == (6, 3)
+    assert (result.before.operators, result.after.operators) == (6, 3)
     assert [(p.name, p.applied) for p in result.passes if p.applied] == [
         ("affine-forward", 1),
         ("affine-depthwise", 1),
@@ -66,7 +66,7 @@ def test_a_fused_model_is_smaller_equal_and_proven(
     assert not any(p.taken_back for p in result.passes)
     assert (result.proof_samples, result.proof_data) == (32, "random")
     assert result.runtime.startswith("litert ")
-    assert result.macs_after == result.macs_before + 6 * 6 * 4
+    assert result.after.macs == result.before.macs + 6 * 6 * 4
     assert 0 <= result.max_relative_error <= 1e-5
     samples = random_samples(read_graph(artifact.path))
     before = run_file(artifact.path, samples, tmp_path)["out0"]
@@ -95,7 +95,7 @@ def test_a_pass_can_be_switched_off(
     result = fuse(artifact, FusionPlan(skip=skip), out, silent)
     assert tuple(p.applied for p in result.passes if p.name in AFFINE) == applied
     assert [p.name for p in result.passes if p.skipped] == list(skip)
-    assert result.ops_after == ops
+    assert result.after.operators == ops
 
 
 def test_nothing_to_do_is_a_copy_and_needs_no_run(artifact: Artifact, out: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_wrong_pass_is_taken_back_and_the_next_goes_on(
     assert first.max_relative_error > 1e-4
     assert (second.taken_back, second.applied) == (False, 2)
     assert result.max_relative_error <= 1e-4
-    assert result.ops_after == 4
+    assert result.after.operators == 4
 
 
 def test_an_error_a_squashing_output_hides_is_found_inside(tmp_path: Path, out: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_model_that_cannot_run_here_says_so_and_what_to_do(tmp_path: Path, out
     assert "Mine" in str(caught.value.why)
     assert "affine-forward" in str(caught.value.do)
     assert list(out.iterdir()) == []
-    assert fuse(artifact, FusionPlan(skip=("affine-forward",)), out, silent).ops_after == 3
+    assert fuse(artifact, FusionPlan(skip=("affine-forward",)), out, silent).after.operators == 3
 
 
 def test_the_proof_takes_the_calibration_data(
@@ -202,7 +202,7 @@ def test_a_graph_already_quantized_is_left_as_it_is(tmp_path: Path, out: Path) -
 
 def test_as_a_step_in_a_child(artifact: Artifact, tmp_path: Path) -> None:
     result = run_step("fuse", artifact, FusionPlan(samples=4), tmp_path / "ws", FusionResult)
-    assert result.ops_after == 3
+    assert result.after.operators == 3
     assert result.artifact.path.is_file()
 
 
@@ -236,7 +236,7 @@ def test_passes_go_on_until_nothing_changes(tmp_path: Path, out: Path) -> None:
     artifact = as_artifact(build.graph(y), tmp_path / "in")
     result = fuse(artifact, FusionPlan(), out, silent)
     applied = {p.name: p.applied for p in result.passes if p.applied}
-    assert result.ops_after == 3
+    assert result.after.operators == 3
     assert applied == {"parallel-branches": 1, "activation-back": 1, "affine-depthwise": 1}
     again = fuse(result.artifact, FusionPlan(), out, silent)
     assert not any(p.applied for p in again.passes)

@@ -24,8 +24,9 @@ from edgekiln.core.device import (
     PushResult,
     Release,
 )
+from edgekiln.core.drawing import Drawing, Node
 from edgekiln.core.errors import UserError
-from edgekiln.core.fusion import FusionGroup, FusionResult, PassOutcome
+from edgekiln.core.fusion import FusionGroup, FusionResult, Latency, PassOutcome, Price
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount, Signature, TensorSpec
 from edgekiln.core.text import say
 
@@ -86,10 +87,8 @@ def artifact(root: Path, scheme: SchemeName = "float32", size: int = 152_300) ->
 def fusion(root: Path) -> FusionResult:
     return FusionResult(
         artifact=artifact(root),
-        ops_before=14,
-        ops_after=11,
-        macs_before=1_234_567,
-        macs_after=1_201_200,
+        before=Price(14, 1_234_567, 2_400_000, 400_000, 180_000, _latency(3.1)),
+        after=Price(11, 1_201_200, 2_100_000, 400_000, 178_000, _latency(2.8)),
         max_abs_error=2.4e-7,
         max_relative_error=1.1e-7,
         proof_samples=32,
@@ -116,12 +115,39 @@ def fusion(root: Path) -> FusionResult:
             ),
         ),
         groups=(
-            FusionGroup("Conv2D + BatchNorm + Relu6", "conv1", "by-converter", say("kept")),
-            FusionGroup("BatchNorm + Conv2D", "norm2/conv2", "by-edgekiln", say("kept")),
-            FusionGroup("Conv2D + Conv2D", "head", "possible", say("switched off")),
+            FusionGroup(
+                "Conv2D + BatchNorm + Relu6", "conv1", "by-converter", say("kept"),
+                operators=("net/conv1",),
+            ),
+            FusionGroup(
+                "BatchNorm + Conv2D", "norm2/conv2", "by-edgekiln", say("kept"),
+                "affine-forward", "net/conv2", ("net/norm2/mul", "net/norm2/add", "net/conv2"),
+            ),
+            FusionGroup(
+                "Conv2D + Conv2D", "head", "possible", say("switched off"), "affine-depthwise",
+                "net/head", ("net/head",),
+            ),
             FusionGroup("Conv2D + BatchNorm", "skip", "not-possible", say("not possible")),
         ),
-    )
+        drawing_before=drawing(("conv1", "norm2/mul", "norm2/add", "conv2", "head")),
+        drawing_after=drawing(("conv1", "conv2", "head")),
+    )  # fmt: skip
+
+
+def _latency(median: float) -> Latency:
+    return Latency(median, median * 0.97, median * 1.05, 30, LITERT, 1)
+
+
+def drawing(names: tuple[str, ...]) -> Drawing:
+    """A chain of these operators behind the input."""
+    kinds = {"mul": "MUL", "add": "ADD", "head": "FULLY_CONNECTED"}
+    nodes = [Node("INPUT", "", "", (1, 8, 8, 1), "float32", "image", ())]
+    for i, name in enumerate(names):
+        kind = kinds.get(name.split("/")[-1], "CONV_2D")
+        fused, detail = ("RELU6", "3×3 SAME") if kind == "CONV_2D" else ("", "")
+        shape = (1, 8, 8, 16) if kind != "FULLY_CONNECTED" else (1, 10)
+        nodes.append(Node(kind, fused, detail, shape, "float32", f"net/{name}", (i,)))
+    return Drawing(tuple(nodes))
 
 
 def confusion() -> tuple[tuple[int, ...], ...]:

@@ -103,8 +103,8 @@ def make(run: Runner) -> Made:
     run.output.line(
         "2  Fused: {before} operators became {after}, largest difference {error:.1e} "
         "on {count} samples ({runtime})",
-        before=fusion.ops_before,
-        after=fusion.ops_after,
+        before=fusion.before.operators,
+        after=fusion.after.operators,
         error=fusion.max_abs_error,
         count=fusion.proof_samples,
         runtime=fusion.runtime,
@@ -219,7 +219,10 @@ def _conclude(
     run.output.result(
         {
             "seconds": seconds,
-            "fusion": {"before": made.fusion.ops_before, "after": made.fusion.ops_after},
+            "fusion": {
+                "before": made.fusion.before.operators,
+                "after": made.fusion.after.operators,
+            },
             **quantized_json(made.quantized, run),
             "pushes": [plain(result, words) for result in (*pushes, forward)],
             "rolled_back_to": next(r.id for r in back.releases if r.current),

@@ -113,13 +113,14 @@ def fuse(arguments: Namespace, run: Runner) -> int:
     run.output.result({"path": str(result.artifact.path), **data})
     output, words = run.output, run.output.words
     if result.proof_samples == 0:
-        output.line("No pass applies: {count} operators stay as they are.", count=result.ops_after)
+        count = result.after.operators
+        output.line("No pass applies: {count} operators stay as they are.", count=count)
         return 0
     output.line(
         "{before} operators became {after}; "
         "largest difference {error:.1e} on {count} samples ({runtime})",
-        before=result.ops_before,
-        after=result.ops_after,
+        before=result.before.operators,
+        after=result.after.operators,
         error=result.max_abs_error,
         count=result.proof_samples,
         runtime=result.runtime,

@@ -84,15 +84,18 @@ def unpinned(draft: ModelDraft, signature: Signature) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class FuseDraft:
-    """Passes not to apply, and the samples to prove equality on (None: random numbers)."""
+    """What FusionPlan decides, and the samples to prove equality on (None: random numbers)."""
 
     step: str = "choose"
     skip: tuple[str, ...] = ()
     data: Path | None = None
+    extra: tuple[str, ...] = ()
+    leave: tuple[tuple[str, str], ...] = ()
 
     def plan(self) -> FusionPlan:
         """The plan of the fusion."""
-        return FusionPlan(self.skip, DataSource(self.data, 32) if self.data else None)
+        data = DataSource(self.data, 32) if self.data else None
+        return FusionPlan(self.skip, data, extra=self.extra, leave=self.leave)
 
 
 @dataclass(frozen=True)

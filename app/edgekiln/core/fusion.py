@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekiln.core.artifact import Artifact
+from edgekiln.core.drawing import Drawing
 from edgekiln.core.text import Text
 
 GroupState = Literal["by-converter", "by-edgekiln", "possible", "not-possible"]
@@ -13,13 +14,19 @@ GroupState = Literal["by-converter", "by-edgekiln", "possible", "not-possible"]
 
 @dataclass(frozen=True)
 class FusionGroup:
-    """Operators of the source model that could be one: `pattern` "Conv2D + BatchNorm + Relu6"."""
+    """Operators of the source model that could be one: `pattern` "Conv2D + BatchNorm + Relu6".
+
+    `fused_by` and `tensor` name the place for `FusionPlan.leave`. `operators` finds the group in
+    the drawings: names of the tensors its operators make.
+    """
 
     pattern: str
-    place: str  # name of the layer or tensor
+    place: str  # name of the layer or tensor, short
     state: GroupState
     why: Text
     fused_by: str = ""  # the pass, for by-edgekiln and possible
+    tensor: str = ""  # the whole name of its result, for by-edgekiln and possible
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,39 @@ class PassOutcome:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Times of one sample in milliseconds, on this computer, with `runs` taken in turn with those
+    of the model it is compared with; `low` and `high` are the quartiles."""
+
+    median: float
+    low: float
+    high: float
+    runs: int
+    runtime: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a model costs for one sample. `bytes_moved`: all tensors each operator reads and writes;
+    `arena_bytes`: the memory its inner tensors need at once, as the runtime plans it."""
+
+    operators: int
+    macs: int
+    bytes_moved: int
+    arena_bytes: int
+    file_bytes: int
+    latency: Latency | None = None
+
+
+@dataclass(frozen=True)
 class FusionResult:
-    """The fused artifact, with its proof. Errors are against the unfused artifact's outputs."""
+    """The fused artifact, with its proof and its price. Errors are against the unfused artifact's
+    outputs."""
 
     artifact: Artifact
-    ops_before: int
-    ops_after: int
-    macs_before: int
-    macs_after: int
+    before: Price
+    after: Price
     max_abs_error: float
     max_relative_error: float
     proof_samples: int
@@ -51,6 +83,9 @@ class FusionResult:
     runtime: str
     passes: tuple[PassOutcome, ...]
     groups: tuple[FusionGroup, ...]
+    drawing_before: Drawing
+    drawing_after: Drawing
+    interface: tuple[Text, ...] = ()  # what is now fed or given otherwise than before
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from edgekiln.core.text import Text, say
 
 @dataclass(frozen=True)
 class PassInfo:
-    """A pass's name on the command line, what it does, and what that gains."""
+    """A pass's name on the command line, what it does, and what that gains. One that is `asked` is
+    off unless asked for: it changes what the model is fed or gives, or serves few targets."""
 
     name: str
     title: Text
     gain: Text
+    asked: bool = False
 
 
 FUSION_PASSES: tuple[PassInfo, ...] = (
@@ -75,6 +77,6 @@ FUSION_PASSES: tuple[PassInfo, ...] = (
 )
 
 
-def title_of(name: str) -> Text:
-    """What the pass of that name does."""
-    return next(info.title for info in FUSION_PASSES if info.name == name)
+def info_of(name: str) -> PassInfo:
+    """The pass of that name."""
+    return next(info for info in FUSION_PASSES if info.name == name)

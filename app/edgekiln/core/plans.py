@@ -24,12 +24,17 @@ class ConvertPlan:
 
 @dataclass(frozen=True)
 class FusionPlan:
-    """`skip`: passes not to apply. `data`: samples to prove equality on (None: random inputs)."""
+    """`skip`: passes not to apply; `extra`: passes to apply that are off unless asked for; `leave`:
+    single places to leave, as (pass, tensor) of a FusionGroup. `data`: samples to prove equality on
+    (None: random inputs). `timed`: runs of the model before and after, in turn (0: none)."""
 
     skip: tuple[str, ...] = ()
     data: DataSource | None = None
     preprocessing: Preprocessing | None = None
     samples: int = 32
+    extra: tuple[str, ...] = ()
+    leave: tuple[tuple[str, str], ...] = ()
+    timed: int = 30
 
 
 @dataclass(frozen=True)

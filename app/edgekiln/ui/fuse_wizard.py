@@ -159,7 +159,7 @@ class FuseWizard(Page):
 
     def _draw_result(self, result: FusionResult) -> None:
         words = self.words
-        fewer = result.ops_before - result.ops_after
+        fewer = result.before.operators - result.after.operators
         lead = words("{count} operators fewer, with the same outputs.", count=fewer)
         if not fewer:
             lead = words("Nothing was left to fuse: the converter had done all of it.")
@@ -177,16 +177,16 @@ class FuseWizard(Page):
 
     def _totals(self, result: FusionResult) -> QWidget:
         words = self.words
-        operators = figures.change(words, result.ops_after, result.ops_before)
-        macs = figures.change(words, result.macs_after, result.macs_before)
+        operators = figures.change(words, result.after.operators, result.before.operators)
+        macs = figures.change(words, result.after.macs, result.before.macs)
         return tiles(
             tile(
-                f"{result.ops_before} → {result.ops_after}",
+                f"{result.before.operators} → {result.after.operators}",
                 words("Operators"),
                 word(operators, "muted"),
             ),
             tile(
-                f"{figures.count(result.macs_before)} → {figures.count(result.macs_after)}",
+                f"{figures.count(result.before.macs)} → {figures.count(result.after.macs)}",
                 words("MACs per sample"),
                 word(macs, "muted"),
             ),

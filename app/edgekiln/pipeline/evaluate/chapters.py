@@ -36,7 +36,8 @@ def about_fusion(fusion: FusionResult, words: Words) -> Html:
     lead = say(
         "{before} operators became {after}. Largest difference of the outputs: {error} "
         "({samples} samples of {data}, {runtime}).",
-        before=fusion.ops_before, after=fusion.ops_after, error=f"{fusion.max_abs_error:.2g}",
+        before=fusion.before.operators, after=fusion.after.operators,
+        error=f"{fusion.max_abs_error:.2g}",
         samples=fusion.proof_samples, data=_proof_data(fusion), runtime=fusion.runtime,
     )  # fmt: skip
     heads = _heads(words, say("Pass"), say("Applied"), say("Largest difference"), say("State"))

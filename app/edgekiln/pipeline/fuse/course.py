@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekiln.core.errors import UserError
 from edgekiln.core.fusion import FusionGroup, PassOutcome
+from edgekiln.core.plans import FusionPlan
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.equivalence import Difference, Proof
@@ -31,8 +32,8 @@ class Course:
     """Runs the passes. After one that changed something the first has its turn again, so a later
     pass takes only what no earlier one can; ends when a whole round changes nothing."""
 
-    def __init__(self, model: Path, skip: Sequence[str], proof: Proof, scratch: Path) -> None:
-        self._model, self._skip, self._proof, self._scratch = model, skip, proof, scratch
+    def __init__(self, model: Path, plan: FusionPlan, proof: Proof, scratch: Path) -> None:
+        self._model, self._plan, self._proof, self._scratch = model, plan, proof, scratch
         self._graph = read_graph(model)
         self._outcomes: dict[str, PassOutcome] = {}
         self._groups: dict[str, list[FusionGroup]] = {}
@@ -41,7 +42,7 @@ class Course:
     def run(self, passes: Sequence[Pass], report: Report) -> Fused:
         """UserError when the model cannot be run to prove anything."""
         for item in passes:
-            self._outcomes[item.name] = _outcome(item, skipped=item.name in self._skip)
+            self._outcomes[item.name] = _outcome(item, skipped=is_off(item, self._plan))
             self._groups[item.name] = []
         turn = furthest = 0
         while turn < len(passes):
@@ -59,7 +60,8 @@ class Course:
         outcome = self._outcomes[item.name]
         if outcome.skipped or outcome.taken_back:
             return False
-        applied = item.run(self._graph)
+        left = {tensor for name, tensor in self._plan.leave if name == item.name}
+        applied = item.run(self._graph, left)
         if not applied:
             return False
         stamp_needed_runtime(self._graph)
@@ -85,6 +87,11 @@ class Course:
         return self._proof.difference(self._model, changed, mends=item.mends)
 
 
+def is_off(item: Pass, plan: FusionPlan) -> bool:
+    """Whether the plan leaves the pass out."""
+    return item.name in plan.skip or (item.asked and item.name not in plan.extra)
+
+
 def _outcome(item: Pass, *, skipped: bool) -> PassOutcome:
     return PassOutcome(item.name, item.title, 0, skipped, False, 0.0, 0.0)
 
@@ -101,7 +108,8 @@ def _counted(outcome: PassOutcome, applied: int, difference: Difference) -> Pass
 
 def _group(item: Pass, one: Applied) -> FusionGroup:
     why = say("{title}.", title=item.title)
-    return FusionGroup(one.pattern, short_name(one.result), "by-edgekiln", why, item.name)
+    place = short_name(one.result)
+    return FusionGroup(one.pattern, place, "by-edgekiln", why, item.name, one.result, one.operators)
 
 
 def _cannot_prove(refused: Text, name: str) -> UserError:

@@ -14,11 +14,13 @@ from edgekiln.core.plans import FusionPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
 from edgekiln.pipeline.fuse.course import Course, Fused
+from edgekiln.pipeline.fuse.drawing import draw
 from edgekiln.pipeline.fuse.equivalence import Difference, Proof
+from edgekiln.pipeline.fuse.fates import Fates
 from edgekiln.pipeline.fuse.groups import list_groups, list_misses
-from edgekiln.pipeline.fuse.passes import PASSES, Pass, check_names, count
+from edgekiln.pipeline.fuse.passes import PASSES, Pass, check_names
+from edgekiln.pipeline.fuse.price import price
 from edgekiln.pipeline.graph.artifact import artifact_of
-from edgekiln.pipeline.graph.macs import count_macs
 from edgekiln.pipeline.graph.read import read_graph
 
 FUSED = "fused.tflite"
@@ -36,17 +38,22 @@ def fuse(
     A pass whose outputs differ by more than 1e-4 relative is taken back. UserError for an unknown
     pass in `plan.skip`, a damaged file, or a model that cannot be run to prove anything.
     """
-    check_names(plan.skip, passes)
+    check_names((*plan.skip, *plan.extra, *(name for name, _ in plan.leave)), passes)
     with tempfile.TemporaryDirectory(prefix=".proof-", dir=out_dir) as scratch:
         proof = Proof(inputs, plan, Path(scratch), part_of(report, 0.0, 0.1))
-        course = Course(inputs.path, plan.skip, proof, Path(scratch))
+        course = Course(inputs.path, plan, proof, Path(scratch))
         fused = course.run(passes, part_of(report, 0.1, 0.9))
         report(0.9, say("Comparing the fused model with the unfused one"))
-        return _result(inputs, fused, proof, passes, out_dir)
+        return _result(inputs, plan, fused, proof, passes, out_dir)
 
 
 def _result(
-    inputs: Artifact, fused: Fused, proof: Proof, passes: Sequence[Pass], out_dir: Path
+    inputs: Artifact,
+    plan: FusionPlan,
+    fused: Fused,
+    proof: Proof,
+    passes: Sequence[Pass],
+    out_dir: Path,
 ) -> FusionResult:
     model = fused.model
     before, after = read_graph(inputs.path), read_graph(model)
@@ -57,7 +64,8 @@ def _result(
         proof.output_difference(inputs.path, model, mends=mends) if changed else Difference()
     )
     proven = proof.first
-    told = list_misses(after, fused.outcomes, passes)
+    fates = Fates.of(fused.outcomes, plan)
+    told = list_misses(after, fates, passes)
     copy_atomic(model, out_dir / FUSED)
     return FusionResult(
         artifact=artifact_of(
@@ -66,15 +74,15 @@ def _result(
             made_from=inputs.sha256,
             made_by=(*inputs.made_by, ("edgekiln", __version__)),
         ),
-        ops_before=count(before),
-        ops_after=count(after),
-        macs_before=count_macs(before) or 0,
-        macs_after=count_macs(after) or 0,
+        before=price(before, inputs.path),
+        after=price(after, model),
         max_abs_error=difference.max_abs,
         max_relative_error=difference.max_relative,
         proof_samples=proven.samples if proven else 0,
         proof_data=proof.data,
         runtime=proven.runtime if proven else "",
         passes=fused.outcomes,
-        groups=list_groups(inputs.path, before, fused.outcomes, (*fused.groups, *told)),
+        groups=list_groups(inputs.path, before, fates, (*fused.groups, *told)),
+        drawing_before=draw(before),
+        drawing_after=draw(after),
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgekiln.core.codec import decode
-from edgekiln.core.fusion import FusionGroup, GroupState, PassOutcome, SourceGroup
+from edgekiln.core.fusion import FusionGroup, GroupState, SourceGroup
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
-from edgekiln.pipeline.fuse.names import same_node, short_name, source_names, spell
+from edgekiln.pipeline.fuse.fates import Fates
+from edgekiln.pipeline.fuse.names import made, same_node, short_name, source_names, spell
 from edgekiln.pipeline.fuse.passes import Pass
 from edgekiln.pipeline.fuse.standing import (
     NAMES_OF_AFFINES,
     Standing,
     list_standing,
-    why_not_done,
 )
 from edgekiln.pipeline.graph.graph import Graph, Operator
 from edgekiln.pipeline.graph.links import Links
@@ -36,12 +37,12 @@ _NORM = "BatchNorm"
 def list_groups(
     model: Path,
     before: Graph,
-    outcomes: Sequence[PassOutcome],
+    fates: Fates,
     done: Sequence[FusionGroup] = (),
 ) -> tuple[FusionGroup, ...]:
     """The groups of the source model beside `model` (or of the graph itself where there are none),
     then the affines that stand in the graph on their own, then what the passes did besides."""
-    standing = list_standing(before, outcomes, done)
+    standing = list_standing(before, fates, done)
     source = read_source_groups(model)
     if source:
         judge = _Judge(before, standing)
@@ -55,37 +56,38 @@ def list_groups(
     return (*told, *(group for group in done if (group.place, group.fused_by) not in places))
 
 
-def list_misses(
-    after: Graph, outcomes: Sequence[PassOutcome], passes: Sequence[Pass]
-) -> tuple[FusionGroup, ...]:
+def list_misses(after: Graph, fates: Fates, passes: Sequence[Pass]) -> tuple[FusionGroup, ...]:
     """What is left in the fused graph that a pass nearly took, with the reason; and what a pass
     that did not stay would take."""
-    by_name = {outcome.name: outcome for outcome in outcomes}
     found: list[FusionGroup] = []
     for item in passes:
         if item.name not in NAMES_OF_AFFINES:
             found += _missed(item, after)
-            found += _possible(item, after, by_name[item.name])
+            found += _possible(item, after, fates)
     return tuple(found)
 
 
 def _missed(item: Pass, after: Graph) -> list[FusionGroup]:
     return [
-        FusionGroup(_pattern(operators), _place(operators), "not-possible", why)
+        FusionGroup(
+            _pattern(operators), _place(operators), "not-possible", why, operators=made(operators)
+        )
         for operators, why in item.misses(after)
     ]
 
 
-def _possible(item: Pass, after: Graph, outcome: PassOutcome) -> list[FusionGroup]:
-    why = why_not_done(item.name, outcome)
-    if why is None:
-        return []
-    return [
-        FusionGroup(
-            _pattern(place.operators), short_name(place.result.name), "possible", why, item.name
-        )
-        for place in item.match(after)
-    ]
+def _possible(item: Pass, after: Graph, fates: Fates) -> list[FusionGroup]:
+    found = []
+    for place in item.match(after):
+        tensor = place.result.name
+        if (why := fates.why_not(item.name, tensor)) is not None:
+            pattern, members = _pattern(place.operators), made(place.operators)
+            found.append(
+                FusionGroup(
+                    pattern, short_name(tensor), "possible", why, item.name, tensor, members
+                )
+            )
+    return found
 
 
 def _pattern(operators: Sequence[Operator]) -> str:
@@ -112,6 +114,7 @@ def _fused_in_graph(graph: Graph) -> list[FusionGroup]:
             short_name(operator.outputs[0].name),
             "by-converter",
             say("The file has it as one operator."),
+            operators=made((operator,)),
         )
         for operator in graph.main.operators
         if operator.name in _ANCHORS and activation(operator) != NO_ACTIVATION
@@ -131,16 +134,17 @@ class _Judge:
         """The fate of one source group."""
         anchor = self._anchor(source)
         left = self._left_over(source)
+        members = made(left if anchor is None else (anchor, *left))
         if not left:
-            return _judged(source, *_vanished(source, anchor))
+            state, why = _vanished(source, anchor)
+            return FusionGroup(source.pattern, source.place, state, why, operators=members)
         for item in self._standing:
             if not set(left).isdisjoint(item.affine.operators):
                 self.claimed.add(item)
                 if item.fused_by:
-                    return FusionGroup(
-                        source.pattern, source.place, item.state, item.why, item.fused_by
-                    )
-        return _judged(source, "not-possible", self._why(anchor, left))
+                    return replace(item.group(), pattern=source.pattern, place=source.place)
+        why = self._why(anchor, left)
+        return FusionGroup(source.pattern, source.place, "not-possible", why, operators=members)
 
     def _anchor(self, source: SourceGroup) -> Operator | None:
         """The convolution or dense layer whose tensors carry most of the group's names."""
@@ -178,10 +182,6 @@ def _vanished(source: SourceGroup, anchor: Operator | None) -> tuple[GroupState,
     if anchor is None:
         return "not-possible", say("The converter replaced it; its name is not in the graph.")
     return "by-converter", say("One operator: {operator}.", operator=spell(anchor))
-
-
-def _judged(source: SourceGroup, state: GroupState, why: Text) -> FusionGroup:
-    return FusionGroup(source.pattern, source.place, state, why)
 
 
 def _overlap(operator: Operator, source: SourceGroup) -> int:

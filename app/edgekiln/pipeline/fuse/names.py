@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
 from edgekiln.pipeline.graph.graph import Operator, Tensor
 
@@ -28,7 +30,18 @@ def same_node(one: str, other: str) -> bool:
     return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
 
 
+def made(operators: Iterable[Operator]) -> tuple[str, ...]:
+    """The names of what the operators make."""
+    return tuple(operator.outputs[0].name for operator in operators)
+
+
+def fused_name(operator: Operator) -> str:
+    """The activation an operator carries: "RELU6"; "" for none."""
+    fused = activation(operator)
+    return "" if fused == NO_ACTIVATION else _ACTIVATIONS[fused]
+
+
 def spell(operator: Operator) -> str:
     """An operator with its activation: "CONV_2D + RELU6"."""
-    fused = activation(operator)
-    return operator.name if fused == NO_ACTIVATION else f"{operator.name} + {_ACTIVATIONS[fused]}"
+    fused = fused_name(operator)
+    return f"{operator.name} + {fused}" if fused else operator.name

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edgekiln.core.errors import UserError
-from edgekiln.core.passes import title_of
+from edgekiln.core.passes import info_of
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse import (
     activation_back,
@@ -22,7 +22,7 @@ from edgekiln.pipeline.fuse import (
     signs,
     softplus,
 )
-from edgekiln.pipeline.fuse.names import spell
+from edgekiln.pipeline.fuse.names import made, spell
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 
@@ -49,10 +49,12 @@ def no_misses(graph: Graph) -> Sequence[Miss]:
 
 @dataclass(frozen=True)
 class Applied:
-    """One application: the result's tensor, and the operators it was made of, spelled out."""
+    """One application: the result's tensor, and the operators it was made of, spelled out and by
+    the tensors they made."""
 
     result: str
     pattern: str
+    operators: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,96 +67,52 @@ class Pass:
     apply: Callable[[Graph, Any], None]
     misses: Callable[[Graph], Sequence[Miss]] = no_misses
     mends: bool = False  # whether the graph overflowed before where it does not after
+    asked: bool = False  # off unless asked for
 
-    def run(self, graph: Graph) -> tuple[Applied, ...]:
-        """Apply at the first place until there is none. Ends because every application leaves
-        fewer operators, or as many and fewer places; RuntimeError when one does not."""
+    def run(self, graph: Graph, leave: Collection[str] = ()) -> tuple[Applied, ...]:
+        """Apply at the first place until there is none but those whose result is in `leave`. Ends
+        because every application leaves fewer operators, or as many and fewer places; RuntimeError
+        when one does not."""
         applied: list[Applied] = []
-        places = self.match(graph)
+        places = self.places(graph, leave)
         while places:
-            before, place = (count(graph), len(places)), places[0]
-            pattern = " + ".join(spell(operator) for operator in place.operators)
-            applied.append(Applied(place.result.name, pattern))
-            self.apply(graph, place)
-            places = self.match(graph)
+            before = count(graph), len(places)
+            applied.append(_applied(places[0]))
+            self.apply(graph, places[0])
+            places = self.places(graph, leave)
             if count(graph) >= before[0] and len(places) >= before[1]:
                 raise RuntimeError(f"the pass {self.name} does not make the graph smaller")
         return tuple(applied)
 
+    def places(self, graph: Graph, leave: Collection[str] = ()) -> list[Place]:
+        """Where it can be applied, besides the places whose result is in `leave`."""
+        return [place for place in self.match(graph) if place.result.name not in leave]
+
+
+def _applied(place: Place) -> Applied:
+    pattern = " + ".join(spell(operator) for operator in place.operators)
+    return Applied(place.result.name, pattern, made(place.operators))
+
+
+def _pass(
+    room: Any, misses: Callable[[Graph], Sequence[Miss]] = no_misses, *, mends: bool = False
+) -> Pass:
+    info = info_of(room.NAME)
+    return Pass(info.name, info.title, room.match, room.apply, misses, mends, info.asked)
+
 
 PASSES = (
-    Pass(
-        identity.NAME,
-        title_of(identity.NAME),
-        identity.match,
-        identity.apply,
-    ),
-    Pass(
-        movement.NAME,
-        title_of(movement.NAME),
-        movement.match,
-        movement.apply,
-    ),
-    Pass(
-        pad_into.NAME,
-        title_of(pad_into.NAME),
-        pad_into.match,
-        pad_into.apply,
-        pad_into.misses,
-    ),
-    Pass(
-        affine_forward.NAME,
-        title_of(affine_forward.NAME),
-        affine_forward.match,
-        affine_forward.apply,
-    ),
-    Pass(
-        affine_back.NAME,
-        title_of(affine_back.NAME),
-        affine_back.match,
-        affine_back.apply,
-    ),
-    Pass(
-        parallel_branches.NAME,
-        title_of(parallel_branches.NAME),
-        parallel_branches.match,
-        parallel_branches.apply,
-        parallel_branches.misses,
-    ),
-    Pass(
-        linear_row.NAME,
-        title_of(linear_row.NAME),
-        linear_row.match,
-        linear_row.apply,
-        linear_row.misses,
-    ),
-    Pass(
-        activation_back.NAME,
-        title_of(activation_back.NAME),
-        activation_back.match,
-        activation_back.apply,
-        activation_back.misses,
-    ),
-    Pass(
-        signs.NAME,
-        title_of(signs.NAME),
-        signs.match,
-        signs.apply,
-    ),
-    Pass(
-        softplus.NAME,
-        title_of(softplus.NAME),
-        softplus.match,
-        softplus.apply,
-        softplus.misses,
-        mends=True,
-    ),
-    Pass(
-        affine_depthwise.NAME,
-        title_of(affine_depthwise.NAME),
-        affine_depthwise.match,
-        affine_depthwise.apply,
-    ),
+    _pass(identity),
+    _pass(movement),
+    _pass(pad_into, pad_into.misses),
+    _pass(affine_forward),
+    _pass(affine_back),
+    _pass(parallel_branches, parallel_branches.misses),
+    _pass(linear_row, linear_row.misses),
+    _pass(activation_back, activation_back.misses),
+    _pass(signs),
+    _pass(softplus, softplus.misses, mends=True),
+    _pass(affine_depthwise),
 )
 
 

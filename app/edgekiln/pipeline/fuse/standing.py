@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekiln.core.fusion import FusionGroup, GroupState, PassOutcome
+from edgekiln.core.fusion import FusionGroup, GroupState
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse import affine_back, affine_depthwise, affine_forward
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Affine, find_affines
-from edgekiln.pipeline.fuse.names import short_name, spell
-from edgekiln.pipeline.graph.graph import Graph
+from edgekiln.pipeline.fuse.fates import Fates
+from edgekiln.pipeline.fuse.names import made, short_name, spell
+from edgekiln.pipeline.graph.graph import Graph, Tensor
 from edgekiln.pipeline.graph.links import Links
 
 NAMES_OF_AFFINES = (affine_forward.NAME, affine_back.NAME, affine_depthwise.NAME)
@@ -26,17 +27,19 @@ class Standing:
     state: GroupState
     why: Text
     fused_by: str = ""
+    tensor: str = ""
 
     def group(self) -> FusionGroup:
-        return FusionGroup(self.pattern, self.place, self.state, self.why, self.fused_by)
+        """As it is told."""
+        operators = made(self.affine.operators)
+        return FusionGroup(
+            self.pattern, self.place, self.state, self.why, self.fused_by, self.tensor, operators
+        )
 
 
-def list_standing(
-    before: Graph, outcomes: Sequence[PassOutcome], done: Sequence[FusionGroup] = ()
-) -> list[Standing]:
+def list_standing(before: Graph, fates: Fates, done: Sequence[FusionGroup] = ()) -> list[Standing]:
     """Every affine of the graph as it was before the passes, with what they made of it. One whose
     result another pass took in (a branch of a sum, say) is in `done` and not told again."""
-    by_name = {outcome.name: outcome for outcome in outcomes}
     others = {group.place for group in done if group.fused_by not in NAMES_OF_AFFINES}
     found = []
     for subgraph in before.subgraphs:
@@ -44,31 +47,33 @@ def list_standing(
         for affine in find_affines(subgraph, links):
             reader = links.only_consumer(affine.result)
             if reader is None or short_name(reader.outputs[0].name) not in others:
-                found.append(_standing(affine, links, by_name))
+                found.append(_standing(affine, links, fates))
     return found
 
 
-def _standing(affine: Affine, links: Links, outcomes: dict[str, PassOutcome]) -> Standing:
+def _standing(affine: Affine, links: Links, fates: Fates) -> Standing:
     pattern = " + ".join(spell(operator) for operator in affine.operators)
     place = short_name(affine.result.name)
 
-    def told(name: str, why: Text, spelled: str = pattern) -> Standing:
-        state, said = _fate(name, why, outcomes)
-        return Standing(affine, spelled, place, state, said, name)
+    def told(name: str, why: Text, result: Tensor, spelled: str = pattern) -> Standing:
+        reason = fates.why_not(name, result.name)
+        state: GroupState = "by-edgekiln" if reason is None else "possible"
+        return Standing(affine, spelled, place, state, reason or why, name, result.name)
 
     forward = affine_forward.place_after(affine, links)
     reason = _why_not_forward(affine, links) if forward is None else affine_forward.why_not(forward)
     if forward is not None and reason is None:
         target = f"{pattern} + {spell(forward.target)}"
-        return told(affine_forward.NAME, affine_forward.what(forward), target)
+        return told(affine_forward.NAME, affine_forward.what(forward), forward.result, target)
     assert reason is not None
     if isinstance(affine_back.place_before(affine, links), affine_back.BackPlace):
-        return told(affine_back.NAME, say("The layers that feed it take its scale and offset in."))
+        why = say("The layers that feed it take its scale and offset in.")
+        return told(affine_back.NAME, why, affine.result)
     if affine_depthwise.can_be_depthwise(affine):
         why = say(
             "It becomes one depthwise convolution. Not folded forward: {reason}", reason=reason
         )
-        return told(affine_depthwise.NAME, why)
+        return told(affine_depthwise.NAME, why, affine.result)
     if affine_depthwise.is_cheap(affine) and len(affine.operators) > 1:
         reason = say("It is cheaper as it is than as a convolution. {reason}", reason=reason)
     return Standing(affine, pattern, place, "not-possible", reason)
@@ -84,17 +89,3 @@ def _why_not_forward(affine: Affine, links: Links) -> Text:
     if len(readers) != 1:
         return say("{count} operators read its result.", count=len(readers))
     return say("{operator} follows it and cannot take it in.", operator=readers[0].name)
-
-
-def _fate(name: str, why: Text, outcomes: dict[str, PassOutcome]) -> tuple[GroupState, Text]:
-    reason = why_not_done(name, outcomes.get(name))
-    return ("by-edgekiln", why) if reason is None else ("possible", reason)
-
-
-def why_not_done(name: str, outcome: PassOutcome | None) -> Text | None:
-    """Why a pass left what it could take; None when it did not."""
-    if outcome is None or outcome.skipped:
-        return say("The pass “{name}” is switched off.", name=name)
-    if outcome.taken_back:
-        return say("The pass “{name}” was taken back: its proof failed.", name=name)
-    return None
