@@ -53,6 +53,8 @@ STEPS: dict[str, Step] = {
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
+    "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
+    "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),

@@ -14,10 +14,9 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.inference import InferResult, RuntimeFamily
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
-from edgekiln.pipeline.evaluate.infer import Port
+from edgekiln.pipeline.evaluate.infer import Port, name_runtime
 from edgekiln.pipeline.evaluate.runtimes import (
     installed_runtimes,
-    name_runtime,
     parse_runtime,
     run_model,
     stand_in,

@@ -56,6 +56,16 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class SourceLatency:
+    """The source model on TensorFlow, on this computer: its plain graph, and compiled by XLA where
+    XLA takes it."""
+
+    plain: Latency
+    xla: Latency | None
+    why_no_xla: Text | None = None
+
+
+@dataclass(frozen=True)
 class Price:
     """What a model costs for one sample. `bytes_moved`: all tensors each operator reads and writes;
     `arena_bytes`: the memory its inner tensors need at once, as the runtime plans it."""
@@ -86,6 +96,7 @@ class FusionResult:
     drawing_before: Drawing
     drawing_after: Drawing
     interface: tuple[Text, ...] = ()  # what is now fed or given otherwise than before
+    notes: tuple[Text, ...] = ()  # that it is slower, that it could not be timed
 
 
 @dataclass(frozen=True)

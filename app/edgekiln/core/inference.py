@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgekiln.core.fusion import Latency
 from edgekiln.core.text import Text
 
 RuntimeFamily = Literal["litert", "tflite-runtime"]
@@ -37,6 +38,32 @@ class InferResult:
     runtime: str  # "tflite-runtime 2.14.0"
     samples: int
     median_ms: float
+    refused: Text | None = None
+
+
+@dataclass(frozen=True)
+class TimeInputs:
+    """`models` to compare, fed with the first of `samples` (as in InferInputs)."""
+
+    models: tuple[Path, ...]
+    samples: Path
+
+
+@dataclass(frozen=True)
+class TimePlan:
+    """How often each model runs, in turn with the others; fewer after `seconds`, but at least 5."""
+
+    runs: int = 30
+    seconds: float = 10.0
+    runtime: RuntimeFamily = "litert"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class TimeResult:
+    """One latency a model, in that order; none where the runtime `refused` one of them."""
+
+    latencies: tuple[Latency, ...]
     refused: Text | None = None
 
 

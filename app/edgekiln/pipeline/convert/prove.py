@@ -34,7 +34,9 @@ def prove(frozen: Frozen, path: Path, report: Report) -> None:
         raise VariablesLeft(path.name)
     report(0.0, say("Comparing with TensorFlow"))
     rng = np.random.default_rng(0)
-    samples = [[_random(spec, rng) for spec in frozen.signature.inputs] for _ in range(_SAMPLES)]
+    samples = [
+        [random_sample(spec, rng) for spec in frozen.signature.inputs] for _ in range(_SAMPLES)
+    ]
     expected = [frozen.run(sample) for sample in samples]
     with tempfile.TemporaryDirectory(prefix="edgekiln-") as scratch:
         actual = _infer(frozen, path, samples, Path(scratch))
@@ -56,7 +58,7 @@ def relative_error(actual: Any, expected: Any) -> float:
     return difference / largest if largest else difference
 
 
-def _random(spec: TensorSpec, rng: np.random.Generator) -> Any:
+def random_sample(spec: TensorSpec, rng: np.random.Generator) -> Any:
     """Real numbers in [-1, 1); whole ones 0 or 1, which are valid as an index, too."""
     if spec.dtype == "bool" or np.issubdtype(np.dtype(spec.dtype), np.integer):
         return rng.integers(0, 2, spec.shape).astype(spec.dtype)

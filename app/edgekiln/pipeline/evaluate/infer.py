@@ -35,21 +35,26 @@ def infer(inputs: InferInputs, plan: InferPlan, out_dir: Path, report: Report) -
     comes back as `refused`, with nothing written.
     """
     del out_dir
-    runtime = f"{plan.runtime} {metadata.version(DISTRIBUTIONS[plan.runtime])}"
+    runtime = name_runtime(plan.runtime)
     samples = load_arrays(inputs.samples)
     try:
         net = Net.load(inputs.model, plan)
         outputs, times = _run_all(net, samples, report)
     except Refused as refusal:
-        return InferResult(runtime, 0, 0.0, _refusal(runtime, str(refusal)))
+        return InferResult(runtime, 0, 0.0, in_words(runtime, refusal))
     save_arrays(inputs.outputs, outputs)
     return InferResult(runtime, len(times), float(np.median(times)) if times else 0.0)
 
 
-def _refusal(runtime: str, words: str) -> Text:
-    return say(
-        "{runtime} refuses the model: {words}", runtime=runtime, words=" ".join(words.split())[:400]
-    )
+def name_runtime(family: RuntimeFamily) -> str:
+    """ "tflite-runtime 2.14.0": a family with its release here."""
+    return f"{family} {metadata.version(DISTRIBUTIONS[family])}"
+
+
+def in_words(runtime: str, refusal: Refused) -> Text:
+    """A refusal for the user, in the runtime's own words."""
+    words = " ".join(str(refusal).split())[:400]
+    return say("{runtime} refuses the model: {words}", runtime=runtime, words=words)
 
 
 def _run_all(

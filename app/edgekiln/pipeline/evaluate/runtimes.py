@@ -10,7 +10,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.inference import InferInputs, InferPlan, InferResult, RuntimeFamily
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
-from edgekiln.pipeline.evaluate.infer import DISTRIBUTIONS
+from edgekiln.pipeline.evaluate.infer import DISTRIBUTIONS, name_runtime
 
 
 def run_model(
@@ -45,11 +45,6 @@ def run_model(
 def installed_runtimes() -> dict[RuntimeFamily, str]:
     """Runtime family -> release, of this environment."""
     return {family: metadata.version(name) for family, name in DISTRIBUTIONS.items()}
-
-
-def name_runtime(family: RuntimeFamily) -> str:
-    """ "tflite-runtime 2.14.0": a family with its release here."""
-    return f"{family} {installed_runtimes()[family]}"
 
 
 def as_family(name: str) -> RuntimeFamily:

@@ -61,7 +61,7 @@ class Proof:
 
     def __init__(self, artifact: Artifact, plan: FusionPlan, scratch: Path, report: Report) -> None:
         self._artifact, self._plan = artifact, plan
-        self._scratch, self._report = scratch, report
+        self.scratch, self._report = scratch, report
         self._samples: Path | None = None
         self._runs: dict[Path, Run] = {}
         self._probed = 0
@@ -79,10 +79,10 @@ class Proof:
     def run(self, model: Path, probes: tuple[str, ...] = ()) -> Run:
         """The model on the proof samples; a crash counts as a refusal."""
         self._probed += 1
-        probed = self._scratch / f"probed-{self._probed}.tflite"
+        probed = self.scratch / f"probed-{self._probed}.tflite"
         outputs = probed.with_suffix(".npz")
         _write_probed(model, probes, probed)
-        result = run_model(probed, self._written_samples(), "litert", outputs, self._scratch)
+        result = run_model(probed, self.samples(), "litert", outputs, self.scratch)
         self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused)
         return self._runs[model]
 
@@ -104,9 +104,10 @@ class Proof:
         own = [spec.name for spec in self._artifact.signature.outputs if spec.name in arrays]
         return {name: arrays[name] for name in own}
 
-    def _written_samples(self) -> Path:
+    def samples(self) -> Path:
+        """The samples, written when they are first asked for."""
         if self._samples is None:
-            self._samples = self._scratch / "samples.npz"
+            self._samples = self.scratch / "samples.npz"
             self._write_samples(self._samples)
         return self._samples
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgekiln import __version__
@@ -20,6 +21,7 @@ from edgekiln.pipeline.fuse.fates import Fates
 from edgekiln.pipeline.fuse.groups import list_groups, list_misses
 from edgekiln.pipeline.fuse.passes import PASSES, Pass, check_names
 from edgekiln.pipeline.fuse.price import price
+from edgekiln.pipeline.fuse.timing import time_both
 from edgekiln.pipeline.graph.artifact import artifact_of
 from edgekiln.pipeline.graph.read import read_graph
 
@@ -65,6 +67,7 @@ def _result(
     )
     proven = proof.first
     fates = Fates.of(fused.outcomes, plan)
+    timing = time_both(inputs.path, model, proof, plan.timed)
     told = list_misses(after, fates, passes)
     copy_atomic(model, out_dir / FUSED)
     return FusionResult(
@@ -74,8 +77,8 @@ def _result(
             made_from=inputs.sha256,
             made_by=(*inputs.made_by, ("edgekiln", __version__)),
         ),
-        before=price(before, inputs.path),
-        after=price(after, model),
+        before=replace(price(before, inputs.path), latency=timing.before),
+        after=replace(price(after, model), latency=timing.after),
         max_abs_error=difference.max_abs,
         max_relative_error=difference.max_relative,
         proof_samples=proven.samples if proven else 0,
@@ -85,4 +88,5 @@ def _result(
         groups=list_groups(inputs.path, before, fates, (*fused.groups, *told)),
         drawing_before=draw(before),
         drawing_after=draw(after),
+        notes=timing.notes,
     )

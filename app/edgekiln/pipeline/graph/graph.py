@@ -6,8 +6,10 @@ of the file format is not modelled here is carried along untouched in `rest`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,8 @@ _ARRAY_DTYPES = frozenset(
     ]
 )
 
+_BITS = re.compile(r"\d+$")
+
 
 @dataclass(eq=False)
 class Tensor:
@@ -48,6 +52,12 @@ class Tensor:
     @property
     def is_constant(self) -> bool:
         return self.data is not None
+
+    @property
+    def size_bytes(self) -> int:
+        """What its values take at the shape in the file; a text counts nothing."""
+        bits = 4 if self.dtype == "int4" else int((_BITS.search(self.dtype) or "8")[0])
+        return 0 if self.dtype == "string" else -(-prod(self.shape) * bits // 8)
 
     @property
     def full_shape(self) -> tuple[int, ...]:

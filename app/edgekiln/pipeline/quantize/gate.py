@@ -14,7 +14,8 @@ from pathlib import Path
 from edgekiln.core.artifact import SchemeName, Verdict
 from edgekiln.core.device import Profile
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.evaluate.runtimes import name_runtime, parse_runtime, stand_in
+from edgekiln.pipeline.evaluate.infer import name_runtime
+from edgekiln.pipeline.evaluate.runtimes import parse_runtime, stand_in
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.versions import needed_runtime, runs_on
