@@ -68,9 +68,14 @@ class GraphBuilder:
         groups: int = 1,
         activation: str = "",
         weights: Tensor | None = None,
+        widths: tuple[float, ...] = (1.0,),
     ) -> Tensor:
+        """`widths`: how wide the weights of each filter are, over and over."""
         channels = x.shape[3] // groups
-        weights = weights or self.normal(filters, kernel, kernel, channels)
+        if weights is None:
+            values = self.random.normal(size=(filters, kernel, kernel, channels)) / channels**0.5
+            values *= np.resize(widths, filters).reshape(-1, 1, 1, 1)
+            weights = self.constant(values)
         options = schema.Conv2DOptionsT(
             padding=schema.Padding.SAME if same else schema.Padding.VALID,
             strideH=stride,
@@ -119,18 +124,54 @@ class GraphBuilder:
         options = schema.ConcatenationOptionsT(axis=axis)
         return self.op("CONCATENATION", [*parts], tuple(shape), options)
 
-    def pool(self, kind: str, x: Tensor, activation: str = "", *, same: bool = False) -> Tensor:
-        """MAX or AVERAGE over 2 x 2, stride 1."""
+    def pool(
+        self,
+        kind: str,
+        x: Tensor,
+        activation: str = "",
+        *,
+        same: bool = False,
+        size: int = 2,
+        stride: int = 1,
+    ) -> Tensor:
+        """MAX or AVERAGE over size x size."""
         options = schema.Pool2DOptionsT(
             padding=schema.Padding.SAME if same else schema.Padding.VALID,
-            strideH=1,
-            strideW=1,
-            filterHeight=2,
-            filterWidth=2,
+            strideH=stride,
+            strideW=stride,
+            filterHeight=size,
+            filterWidth=size,
             fusedActivationFunction=ACTIVATIONS[activation],
         )
-        height, width = (_out(size, 2, 1, 1, same=same) for size in x.shape[1:3])
+        height, width = (_out(length, size, stride, 1, same=same) for length in x.shape[1:3])
         return self.op(f"{kind}_POOL_2D", [x], (1, height, width, x.shape[3]), options)
+
+    def resize(self, kind: str, x: Tensor, factor: int) -> Tensor:
+        """RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR by a whole number."""
+        n, height, width, channels = x.shape
+        size = (height * factor, width * factor)
+        options = {
+            "RESIZE_NEAREST_NEIGHBOR": schema.ResizeNearestNeighborOptionsT,
+            "RESIZE_BILINEAR": schema.ResizeBilinearOptionsT,
+        }
+        inputs = [x, self.integers(size)]
+        return self.op(kind, inputs, (n, *size, channels), options[kind]())
+
+    def softplus(self, x: Tensor) -> Tensor:
+        """log(1 + exp(x)), as the converter writes it."""
+        return self.unary("LOG", self.affine("ADD", self.unary("EXP", x), 1.0))
+
+    def mish(self, x: Tensor) -> Tensor:
+        return self.two("MUL", x, self.unary("TANH", self.softplus(x)))
+
+    def leaky(self, x: Tensor) -> Tensor:
+        """LEAKY_RELU by 0.1."""
+        return self.op("LEAKY_RELU", [x], x.shape, schema.LeakyReluOptionsT(alpha=0.1))
+
+    def prelu(self, x: Tensor) -> Tensor:
+        """PRELU with one slope a channel."""
+        slopes = self.random.uniform(0.05, 0.5, (1, 1, x.shape[-1]))
+        return self.op("PRELU", [x, self.constant(slopes)], x.shape)
 
     def mean(self, x: Tensor) -> Tensor:
         """Over height and width."""
@@ -149,11 +190,21 @@ class GraphBuilder:
         shape = tuple(size * count for size, count in zip(x.shape, times, strict=True))
         return self.op("TILE", [x, self.integers(times)], shape, schema.TileOptionsT())
 
-    def pad(self, x: Tensor, before: int, after: int) -> Tensor:
-        """Height and width, by zeros."""
+    def pack(self, x: Tensor, count: int, axis: int) -> Tensor:
+        """Copies of one tensor along a new axis."""
+        shape = (*x.shape[:axis], count, *x.shape[axis:])
+        return self.op(
+            "PACK", [x] * count, shape, schema.PackOptionsT(valuesCount=count, axis=axis)
+        )
+
+    def pad(self, x: Tensor, before: int, after: int, value: float | None = None) -> Tensor:
+        """Height and width, by zeros or by a number."""
         pads = [[0, 0], [before, after], [before, after], [0, 0]]
         shape = tuple(size + sum(pad) for size, pad in zip(x.shape, pads, strict=True))
-        return self.op("PAD", [x, self.integers(pads)], shape, schema.PadOptionsT())
+        if value is None:
+            return self.op("PAD", [x, self.integers(pads)], shape, schema.PadOptionsT())
+        inputs = [x, self.integers(pads), self.constant(value)]
+        return self.op("PADV2", inputs, shape, schema.PadV2OptionsT())
 
     def limit(self, kind: str, x: Tensor, number: float) -> Tensor:
         """MINIMUM or MAXIMUM by a number."""
@@ -162,6 +213,11 @@ class GraphBuilder:
 
     def unary(self, name: str, x: Tensor) -> Tensor:
         return self.op(name, [x], x.shape)
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        result = self.op("CAST", [x], x.shape, schema.CastOptionsT())
+        result.dtype = dtype
+        return result
 
     def two(self, kind: str, left: Tensor, right: Tensor, activation: str = "") -> Tensor:
         """ADD, SUB, MUL or DIV of two tensors that are computed."""

@@ -22,6 +22,12 @@ class _Branch:
         self._tensors = [build.input((1, size, size, channels), name)]
         self._squares = 0
 
+    def normalise(self) -> None:
+        """Begin with what a model does to pixels, and nothing else that reads them."""
+        scale, offset = self._random.uniform(0.3, 2, (2, 1))
+        x = self._build.affine("ADD", self._build.affine("MUL", self._tensors[0], scale), offset)
+        self._tensors = [self._build.conv(x, 3, 3, same=True)]
+
     def grow(self) -> list[Tensor]:
         """The results: the last tensor, and now and then one before it as well."""
         for _ in range(self._random.integers(2, 9)):
@@ -102,6 +108,75 @@ class _Branch:
     def pool(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
         return b.pool(self._choose("MAX", "AVERAGE"), x, self._choose(*_ACTIVATIONS), same=True)
 
+    def padded_pool(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        size, stride = int(self._random.integers(2, 4)), int(self._random.integers(1, 3))
+        x = b.unary(self._choose("RELU", "LOGISTIC", "TANH"), x) if self._flip() else x
+        value = None if self._random.random() < 0.7 else float(self._random.choice([0.0, -np.inf]))
+        before, after = (int(pad) for pad in self._random.integers(0, 2, 2))
+        x = b.pad(x, before, after, value)
+        return b.pool("MAX", x, size=size, stride=stride) if min(x.shape[1:3]) >= size else None
+
+    def resize(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        kind = self._choose("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR")
+        return b.resize(kind, x, 2) if np.prod(x.shape) <= _SMALL else None
+
+    def curve(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        """Softplus and mish of numbers in which EXP does not overflow, slopes, sigmoids."""
+        calm = b.affine("MUL", b.unary("TANH", x), [float(self._random.uniform(0.5, 8))])
+        kinds = (b.softplus, b.mish, b.mish, b.leaky, b.prelu)
+        kind = kinds[self._random.integers(len(kinds))]
+        if self._flip() and x.shape[3] < 9:
+            calm = b.conv(calm, x.shape[3], activation=self._choose("", "", "relu"))
+        return kind(calm)
+
+    def gate(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        if self._flip():
+            return b.affine_from("SUB", [1.0], b.unary("LOGISTIC", x))
+        return b.affine("MUL", b.unary("TANH", x), [-1.0])
+
+    def stem(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        """A normalisation, then padding no SAME equals, then a convolution."""
+        count = 1 if self._flip() else x.shape[3]
+        scale, offset = self._random.uniform(0.3, 2, (2, count))
+        x = b.affine("MUL", x, scale)
+        x = b.affine("ADD", x, offset) if self._flip() else x
+        return b.conv(b.pad(x, 1, 2), 3, 3, stride=2)
+
+    def readers(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        """A layer read by an affine and by something else, or by two affines."""
+        kernel = int(self._random.choice([1, 1, 1, 3]))
+        y = b.conv(x, int(self._random.integers(1, 5)), kernel, same=True)
+        first, second = (
+            b.affine("ADD", b.affine("MUL", y, values), values, self._choose(*_ACTIVATIONS))
+            for values in self._random.uniform(0.3, 2, (2, y.shape[3]))
+        )
+        return b.concat(first, second if self._flip() else b.unary("TANH", y))
+
+    def sides(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        """Layers of one tensor, joined."""
+        if x.shape[3] > 8:
+            return None
+        kernel, end = int(self._random.integers(1, 4)), self._choose(*_ACTIVATIONS)
+        parts = [b.conv(x, 2, kernel, same=True, activation=end) for _ in range(2)]
+        return b.concat(*parts, x) if self._flip() else b.concat(*parts)
+
+    def chain(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        """Layers of channels that are not equally wide, with something homogeneous between."""
+        if x.shape[3] > 8:
+            return None
+        y = b.conv(x, 3, activation=self._choose("", "relu"), widths=(1.0, 0.05, 4.0))
+        between = (b.relu, b.leaky, b.prelu, lambda t: b.pool("MAX", t, "relu", same=True))
+        y = between[self._random.integers(len(between))](y)
+        y = b.depthwise(y, 3, same=True) if self._flip() else y
+        return b.conv(y, 2, 3, same=True) if self._flip() else self.end(b, y)
+
+    def casts(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        return b.cast(b.cast(x, "float64"), "float32")
+
+    def dead(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
+        b.relu(x)
+        return None
+
     def reshape(self, b: GraphBuilder, x: Tensor) -> Tensor | None:
         n, h, w, c = x.shape
         shape = [(n, h * w, 1, c), (n, 1, h, w * c), (n, h, w, c), (n, 1, 1, h * w * c)]
@@ -146,6 +221,17 @@ _STEPS: list[Callable[[_Branch, GraphBuilder, Tensor], Tensor | None]] = [
     _Branch.branches,
     _Branch.join,
     _Branch.pool,
+    _Branch.padded_pool,
+    _Branch.padded_pool,
+    _Branch.gate,
+    _Branch.stem,
+    _Branch.resize,
+    _Branch.curve,
+    _Branch.readers,
+    _Branch.sides,
+    _Branch.chain,
+    _Branch.casts,
+    _Branch.dead,
     _Branch.reshape,
     _Branch.transpose,
     _Branch.tile,
@@ -163,3 +249,11 @@ def grow(seeds: list[int]) -> Graph:
         results += _Branch(build, seed, f"x{i}").grow()
     own = [tensor for tensor in dict.fromkeys(results) if tensor not in build.inputs]
     return build.graph(*own)
+
+
+def grow_normalised(seed: int) -> Graph:
+    """One graph that normalises its only input."""
+    build = GraphBuilder(seed % 1000)
+    branch = _Branch(build, seed, "x")
+    branch.normalise()
+    return build.graph(*dict.fromkeys(branch.grow()))

@@ -19,6 +19,7 @@ from edgekiln.cli.run import Runner, refused
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.data import PRESETS
 from edgekiln.core.errors import UserError
+from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.workspace import Workspace, default_root
 
 Command = Callable[[argparse.Namespace, Runner], int]
@@ -104,6 +105,20 @@ def _command(
     return command
 
 
+def _pass_options(parser: argparse.ArgumentParser) -> None:
+    asked = ", ".join(info.name for info in FUSION_PASSES if info.asked)
+    parser.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PASS")
+    parser.add_argument(
+        "--with",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PASS",
+        dest="extra",
+        help=f"passes that are off unless asked for: {asked}",
+    )
+
+
 def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     inspect = _command(commands, common, "inspect", "say what a model is", models.inspect)
     inspect.add_argument("model", metavar="MODEL")
@@ -112,7 +127,7 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     _model_options(fuse, "model", "MODEL")
     fuse.add_argument("-o", "--out", required=True, metavar="OUT.tflite")
     fuse.add_argument("--data", metavar="D", help="samples to prove equality on")
-    fuse.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PASS")
+    _pass_options(fuse)
 
     quantize = _command(
         commands, common, "quantize", "make candidates, gate and judge them", models.quantize
@@ -122,7 +137,7 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     quantize.add_argument("--evaluation", metavar="D")
     quantize.add_argument("--target", default="this-computer", metavar="PROFILE")
     quantize.add_argument("--scheme", nargs="+", action="extend", choices=SCHEMES, metavar="S")
-    quantize.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PASS")
+    _pass_options(quantize)
     quantize.add_argument("--max-drop", type=float, default=0.01, metavar="FRACTION")
     quantize.add_argument("-o", "--out", required=True, metavar="DIR")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgekiln.cli.fusion import print_fusion
 from edgekiln.cli.output import kilobytes, percent, plain
 from edgekiln.cli.run import (
     Runner,
@@ -106,27 +107,18 @@ def fuse(arguments: Namespace, run: Runner) -> int:
     """Fuse, prove, and put the result where asked."""
     out = Path(arguments.out)
     check_file(out.absolute())
-    plan = FusionPlan(tuple(arguments.skip), data_source(arguments.data), preprocessing(arguments))
+    plan = FusionPlan(
+        tuple(arguments.skip),
+        data_source(arguments.data),
+        preprocessing(arguments),
+        extra=tuple(arguments.extra),
+    )
     result = run.fuse(Path(arguments.model), convert_plan(arguments), plan)
     result = replace(result, artifact=copy_artifact(result.artifact, out))
     data: dict[str, Any] = plain(result, run.output.words)
+    del data["drawing_before"], data["drawing_after"]  # for the window
     run.output.result({"path": str(result.artifact.path), **data})
-    output, words = run.output, run.output.words
-    if result.proof_samples == 0:
-        count = result.after.operators
-        output.line("No pass applies: {count} operators stay as they are.", count=count)
-        return 0
-    output.line(
-        "{before} operators became {after}; "
-        "largest difference {error:.1e} on {count} samples ({runtime})",
-        before=result.before.operators,
-        after=result.after.operators,
-        error=result.max_abs_error,
-        count=result.proof_samples,
-        runtime=result.runtime,
-    )
-    rows = [[p.name, str(p.applied), words.render(p.title)] for p in result.passes]
-    output.table([words("Pass"), words("Applied"), ""], rows)
+    print_fusion(result, run)
     return 0
 
 
@@ -141,7 +133,12 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     fused = run.fuse(
         Path(arguments.model),
         convert_plan(arguments),
-        FusionPlan(tuple(arguments.skip), calibration, chosen_preprocessing),
+        FusionPlan(
+            tuple(arguments.skip),
+            calibration,
+            chosen_preprocessing,
+            extra=tuple(arguments.extra),
+        ),
     )
     plan = QuantPlan(
         calibration,

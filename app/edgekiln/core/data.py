@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +13,26 @@ ChannelOrder = Literal["rgb", "bgr", "gray"]
 class Preprocessing:
     """value = pixel * scale + offset per channel, after resizing (bilinear) and channel order.
 
-    `pixel` is 0…255. Data that is already float is fed as stored (name "none").
+    `pixel` is 0…255. Data that is already float is fed as stored (name "none"). `absorbed` is the
+    (scale, offset) a model left to what feeds it: part of the above, and all stored floats get.
     """
 
     name: str = "none"
     scale: tuple[float, ...] = (1.0,)
     offset: tuple[float, ...] = (0.0,)
     channels: ChannelOrder = "rgb"
+    absorbed: tuple[float, float] | None = None
+
+    def then(self, scale: float, offset: float) -> Preprocessing:
+        """This, and after it value * scale + offset, which the model did itself before."""
+        first = self.absorbed or (1.0, 0.0)
+        return replace(
+            self,
+            name=f"{self.name} × {scale:.5g} + {offset:.5g}",
+            scale=tuple(each * scale for each in self.scale),
+            offset=tuple(each * scale + offset for each in self.offset),
+            absorbed=(first[0] * scale, first[1] * scale + offset),
+        )
 
 
 PRESETS: tuple[Preprocessing, ...] = (

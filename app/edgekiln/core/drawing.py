@@ -44,7 +44,7 @@ class Drawing:
 
 def find_after(names: Iterable[str], before: Drawing, after: Drawing) -> tuple[int, ...]:
     """What became of operators of `before`: the nodes of `after` under their names, else the first
-    behind them that is left."""
+    behind them that are left, else those before them."""
     wanted = before.find(names)
     if found := after.find(names):
         return found
@@ -55,4 +55,5 @@ def find_after(names: Iterable[str], before: Drawing, after: Drawing) -> tuple[i
             return found
         seen.update(following)
         front = following
-    return ()
+    fed = (i for index in wanted for i in before.nodes[index].inputs)
+    return after.find(before.nodes[i].name for i in fed)

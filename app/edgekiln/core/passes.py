@@ -31,8 +31,14 @@ FUSION_PASSES: tuple[PassInfo, ...] = (
     ),
     PassInfo(
         "pad-into",
-        say("Let a convolution pad by itself"),
-        say("A PAD before a convolution is a pass over memory less."),
+        say("Let a convolution or max-pool pad by itself"),
+        say("A PAD before it is a pass over memory less."),
+    ),
+    PassInfo(
+        "input-normalisation",
+        say("Leave the normalisation at the input to what feeds the model"),
+        say("An int8 model then takes the camera's bytes as they are; the input changes."),
+        asked=True,
     ),
     PassInfo(
         "affine-forward",
@@ -48,6 +54,11 @@ FUSION_PASSES: tuple[PassInfo, ...] = (
         "parallel-branches",
         say("Make parallel linear branches one convolution"),
         say("The training form of RepVGG becomes the form it was meant to run in."),
+    ),
+    PassInfo(
+        "side-by-side",
+        say("Make layers of one tensor, joined afterwards, one layer"),
+        say("One layer reads its input once and writes the joined result itself."),
     ),
     PassInfo(
         "linear-row",
@@ -66,13 +77,30 @@ FUSION_PASSES: tuple[PassInfo, ...] = (
     ),
     PassInfo(
         "softplus",
-        say("Write softplus so that it cannot overflow"),
+        say("Write softplus and mish so that they cannot overflow"),
         say("Large inputs give large outputs instead of infinity."),
+    ),
+    PassInfo(
+        "second-reader",
+        say("Compute a cheap layer twice, with the scale and offset folded in"),
+        say("Only where a second layer costs no more than the operators it saves."),
     ),
     PassInfo(
         "affine-depthwise",
         say("Make a remaining scale and offset one depthwise convolution"),
         say("One pass over memory instead of two, and one requantization instead of two."),
+    ),
+    PassInfo(
+        "equalize",
+        say("Make the channels between layers equally wide"),
+        say("With one int8 scale a tensor narrow channels keep their steps; no operator goes."),
+        asked=True,
+    ),
+    PassInfo(
+        "split-output",
+        say("Split an output joined of unlike parts"),
+        say("In int8 boxes and scores each get a scale of their own; the outputs change."),
+        asked=True,
     ),
 )
 

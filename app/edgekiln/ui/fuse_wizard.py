@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QWidget
 
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.flow import FUSE, FuseDraft
@@ -80,18 +80,20 @@ class FuseWizard(Page):
 
     def _draw_choice(self, lead: str) -> None:
         words = self.words
-        boxes = [self._switch(info) for info in FUSION_PASSES]
+        always = [self._switch(info) for info in FUSION_PASSES if not info.asked]
+        asked = [self._switch(info) for info in FUSION_PASSES if info.asked]
         proof = words("Equality is proven on random numbers: no calibration data was chosen yet.")
         if (data := self._data()) is not None:
             proof = words("Equality is proven on samples of {name}.", name=data.name)
-        switches = card(self._all_or_none(), *boxes, gap=2)
-        body = column(switches, notice(self.tokens, "", proof), gap=16)
+        switches = card(self._all_or_none(), *always, gap=2)
+        title = line(words("Only when asked for"), "strong")
+        body = column(switches, card(title, *asked, gap=2), notice(self.tokens, "", proof), gap=16)
         run = Action(words("Convert and fuse"), self._run, "next")
         self._show("choose", lead, body, run)
 
     def _all_or_none(self) -> QWidget:
         words, skip = self.words, self._draft.skip
-        names = tuple(info.name for info in FUSION_PASSES)
+        names = tuple(info.name for info in FUSION_PASSES if not info.asked)
         on = len(names) - len(set(skip) & set(names))
         title = words("Passes: {on} of {count}", on=on, count=len(names))
         switch_all = Action(words("All"), lambda: self._skip(()), "all-passes")
@@ -109,13 +111,22 @@ class FuseWizard(Page):
         box.setObjectName(f"pass-{info.name}")
         box.setAccessibleName(title)
         box.setAccessibleDescription(gain)
-        box.setChecked(info.name not in self._draft.skip)
-        box.toggled.connect(lambda on: self._set_pass(info.name, on))
+        box.setChecked(self._is_on(info))
+        box.toggled.connect(lambda on: self._set_pass(info, on))
         return row(box, line(gain, "muted"), gap=16, wide=1)
 
-    def _set_pass(self, name: str, on: bool) -> None:
-        others = tuple(n for n in self._draft.skip if n != name)
-        self._skip(others if on else (*others, name))
+    def _is_on(self, info: PassInfo) -> bool:
+        draft = self._draft
+        return info.name in draft.extra if info.asked else info.name not in draft.skip
+
+    def _set_pass(self, info: PassInfo, on: bool) -> None:
+        listed = self._draft.extra if info.asked else self._draft.skip
+        others = tuple(name for name in listed if name != info.name)
+        names = (*others, info.name) if on == info.asked else others
+        draft = self._draft
+        changed = replace(draft, extra=names) if info.asked else replace(draft, skip=names)
+        self.desk.save_fuse_draft(changed)
+        self.draw()
 
     def _data(self) -> Path | None:
         return self._draft.data or self.desk.quant_draft.calibration
@@ -166,6 +177,7 @@ class FuseWizard(Page):
         body = column(
             self._totals(result),
             self._proof(result),
+            *self._told(result),
             line(words("Groups of the source model"), "strong"),
             self._groups(result.groups),
             line(words("Passes"), "strong"),
@@ -195,7 +207,18 @@ class FuseWizard(Page):
                 words("Float model, size"),
                 word("float32", "muted"),
             ),
+            *self._latency(result),
         )
+
+    def _latency(self, result: FusionResult) -> list[QFrame]:
+        before, after = result.before.latency, result.after.latency
+        if before is None or after is None:
+            return []
+        measured = self.words(
+            "median of {runs} in turn, {runtime}", runs=after.runs, runtime=after.runtime
+        )
+        value = f"{before.median:.3g} → {after.median:.3g} ms"
+        return [tile(value, self.words("On this computer"), word(measured, "muted"))]
 
     def _proof(self, result: FusionResult) -> QWidget:
         words = self.words
@@ -210,6 +233,11 @@ class FuseWizard(Page):
             runtime=result.runtime,
         )
         return notice(self.tokens, "good", said)
+
+    def _told(self, result: FusionResult) -> list[QWidget]:
+        """What is fed or given otherwise, and what speaks against it."""
+        told = (*result.interface, *result.notes)
+        return [notice(self.tokens, "warn", self.words.render(text)) for text in told]
 
     def _groups(self, groups: tuple[FusionGroup, ...]) -> QWidget:
         words = self.words

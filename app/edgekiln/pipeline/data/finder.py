@@ -22,6 +22,8 @@ from edgekiln.pipeline.data.prepare import Intake, apply, fits, intake_of, takes
 from edgekiln.pipeline.data.source import class_count, limited, open_data
 from edgekiln.pipeline.evaluate.metrics import scores_of, top1
 from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.graph.interface import Fed, read_interface
+from edgekiln.pipeline.graph.read import read_graph
 
 _SAMPLES = 100
 _HARDLY_BETTER_THAN_CHANCE = 1.5
@@ -53,24 +55,35 @@ def find_preprocessing(
     """The preset with which the float `.tflite` `model` is right most often on at most 100
     labelled samples, the same share of every class, on litert. UserError as open_data."""
     data = open_data(limited(source, _SAMPLES), known)
-    intake = intake_of(data, signature.inputs[0], signature)
+    spec = signature.inputs[0]
+    intake = intake_of(data, spec, signature)
+    fed = read_interface(read_graph(model)).feed(spec.name)
     if not intake.pixels:
-        return Found(Preprocessing(), say("The data holds numbers, not pictures: fed as stored"))
-    if takes_bytes(signature.inputs[0]):
+        evidence = say("The data holds numbers, not pictures: fed as stored")
+        return Found(as_fed(Preprocessing(), fed), evidence)
+    if takes_bytes(spec):
         return Found(PRESETS[0], say("The model takes whole numbers: pixels as they are"))
-    presets = tuple(p for p in PRESETS if fits(p, intake.channels))
+    presets = tuple(as_fed(p, fed) for p in PRESETS if fits(p, intake.channels))
     if not data.labelled:
-        return _guess(say("The data is unlabelled, so nothing could be tried: 0..1 is a guess"))
+        evidence = say("The data is unlabelled, so nothing could be tried: 0..1 is a guess")
+        return _guess(evidence, fed)
     check_range(data.labels, class_count(signature, data.class_names), source.path)
     report(None, say("Trying preprocessings on {count} pictures", count=len(data)))
     scores = _scores(model, signature, data, intake, presets, root, report)
     if scores is None:
-        return _guess(say("The model gives no class scores: 0..1 is a guess"))
+        return _guess(say("The model gives no class scores: 0..1 is a guess"), fed)
     return _best(_trials(presets, scores, data), len(data), scores.shape[1])
 
 
-def _guess(evidence: Text) -> Found:
-    return Found(next(p for p in PRESETS if p.name == "0..1"), evidence)
+def as_fed(preprocessing: Preprocessing, fed: Fed) -> Preprocessing:
+    """What the original of a model takes, as the model itself takes it."""
+    if (fed.scale, fed.offset) == (1.0, 0.0):
+        return preprocessing
+    return preprocessing.then(fed.scale, fed.offset)
+
+
+def _guess(evidence: Text, fed: Fed) -> Found:
+    return Found(as_fed(next(p for p in PRESETS if p.name == "0..1"), fed), evidence)
 
 
 def _scores(

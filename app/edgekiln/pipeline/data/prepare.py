@@ -35,7 +35,10 @@ class Intake:
         """Sample `i` as float32 of `shape`."""
         raw = data.raw(i, self.array)
         if not self.pixels:
-            return raw.astype(np.float32).reshape(self.shape)
+            scale, offset = preprocessing.absorbed or (1.0, 0.0)
+            return (raw.astype(np.float32) * np.float32(scale) + np.float32(offset)).reshape(
+                self.shape
+            )
         value = apply(preprocessing, self.picture(raw))
         return value.transpose(2, 0, 1) if self.channels_first else value
 

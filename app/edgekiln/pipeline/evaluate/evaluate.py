@@ -12,12 +12,14 @@ from edgekiln.core.data import Preprocessing
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import Array, load_arrays
-from edgekiln.pipeline.data.finder import Found, find_preprocessing
+from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
 from edgekiln.pipeline.evaluate.runtimes import as_family
+from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
+from edgekiln.pipeline.graph.read import read_graph
 
 
 def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) -> AccuracyReport:
@@ -41,9 +43,7 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             part_of(report, 0.2, 0.4),
             note.labels,
         )
-        scores = _float_scores(
-            inputs.against, samples, scratch, preprocessing, part_of(report, 0.4, 0.7)
-        )
+        scores = _float_scores(inputs, samples, scratch, preprocessing, part_of(report, 0.4, 0.7))
         judged = judge(
             inputs.artifact, samples, scores, family, out_dir, scratch, preprocessing,
             part_of(report, 0.7, 1.0),
@@ -61,23 +61,35 @@ def _preprocessing(
     inputs: EvalInputs, plan: EvalPlan, note: Note, root: Path, report: Report
 ) -> Found:
     if plan.preprocessing is not None:
-        return Found(plan.preprocessing, say("Preprocessing chosen by you"))
+        fed = _interface(inputs.artifact).feed(inputs.artifact.signature.inputs[0].name)
+        return Found(as_fed(plan.preprocessing, fed), say("Preprocessing chosen by you"))
     if note.preprocessing is not None:
         return Found(note.preprocessing, say("Preprocessing as noted in the model"))
-    model = inputs.against or inputs.artifact
+    fed_otherwise = bool(_interface(inputs.artifact).fed)
+    model = inputs.artifact if fed_otherwise else inputs.against or inputs.artifact
     return find_preprocessing(
         model.path, model.signature, plan.data, root, report, known=note.labels
     )
 
 
+def _interface(artifact: Artifact) -> Interface:
+    return read_interface(read_graph(artifact.path))
+
+
 def _float_scores(
-    against: Artifact | None,
+    inputs: EvalInputs,
     samples: Samples,
     scratch: Path,
     preprocessing: Preprocessing,
     report: Report,
 ) -> Array | None:
+    against = inputs.against
     if against is None:
         return None
+    known, wanted = _interface(inputs.artifact), _interface(against)
+    if known.fed != wanted.fed:
+        arrays = translated(load_arrays(samples.path), known, wanted)
+        samples = replace(samples, path=scratch / "against.npz")
+        save_arrays(samples.path, arrays)
     judged = judge(against, samples, None, "litert", scratch, scratch, preprocessing, report)
     return load_arrays(judged.outputs)["scores"]

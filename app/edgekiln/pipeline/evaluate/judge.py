@@ -18,6 +18,8 @@ from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.graph.interface import read_interface
+from edgekiln.pipeline.graph.read import read_graph
 
 
 def judge(
@@ -135,7 +137,9 @@ def _run(
             ran.refused,
             say("Choose another runtime or another scheme."),
         )
-    arrays = load_arrays(outputs)
+    interface = read_interface(read_graph(artifact.path))
+    arrays = interface.joined(load_arrays(outputs))
     outputs.unlink()
-    name = artifact.signature.outputs[0].name
+    first = artifact.signature.outputs[0].name
+    name = next((item.name for item in interface.parted if first in item.parts), first)
     return arrays[name] if name in arrays else next(iter(arrays.values())), ran

@@ -18,6 +18,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
 from edgekiln.pipeline.fuse.rewrite import emit_as, rename, unused_name
 from edgekiln.pipeline.fuse.tensors import add_constant, float_constant, integers
+from edgekiln.pipeline.fuse.walk import Misses, maker_of
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
@@ -35,7 +36,7 @@ _FUSED: dict[int, Range] = {
     int(schema.ActivationFunctionType.RELU6): (0, 6),
     int(schema.ActivationFunctionType.RELU_N1_TO_1): (-1, 1),
 }
-_CARRIERS = (
+CARRIERS = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
     "FULLY_CONNECTED",
@@ -85,7 +86,7 @@ def match(graph: Graph) -> list[ClipPlace]:
     return [found for _, found in _judged(graph) if isinstance(found, ClipPlace)]
 
 
-def misses(graph: Graph) -> list[tuple[tuple[Operator, ...], Text]]:
+def misses(graph: Graph) -> Misses:
     """The clips that have to stand, and why."""
     return [(clip.operators, found) for clip, found in _judged(graph) if isinstance(found, Text)]
 
@@ -206,14 +207,11 @@ class _Way:
 
     def descend(self, tensor: Tensor, limits: Range) -> Text | None:
         """Let whatever makes the tensor clip it; why not, in words."""
-        maker = self._links.producer(tensor)
-        if maker is None:
-            return say("It reaches an input of the model.")
-        if self._links.only_consumer(tensor) is None:
-            readers = len(self._links.consumers(tensor)) + self._links.is_end(tensor)
-            return say("{count} operators read what it would change.", count=readers)
+        maker = maker_of(tensor, self._links)
+        if isinstance(maker, Text):
+            return maker
         self.touched.append(tensor)
-        if maker.name in _CARRIERS and not maker.is_custom:
+        if maker.name in CARRIERS and not maker.is_custom:
             return self._carry(maker, limits)
         if maker.name in _MOVERS and not maker.is_custom and _keeps(maker, limits):
             return self._through(maker, limits)

@@ -44,13 +44,19 @@ def find_affines(subgraph: Subgraph, links: Links) -> Iterator[Affine]:
     """The longest affines of the subgraph, in the order they run; no operator is in two."""
     taken: set[Operator] = set()
     for operator in subgraph.operators:
-        if operator in taken or (affine := _start(subgraph, operator)) is None:
+        if operator in taken or (affine := affine_from(subgraph, operator, links)) is None:
             continue
-        while (longer := _extend(affine, links)) is not None:
-            affine = longer
         taken.update(affine.operators)
         if np.isfinite(affine.scale).all() and np.isfinite(affine.offset).all():
             yield affine
+
+
+def affine_from(subgraph: Subgraph, operator: Operator, links: Links) -> Affine | None:
+    """The longest affine that begins with an operator."""
+    affine = _start(subgraph, operator)
+    while affine is not None and (longer := _extend(affine, links)) is not None:
+        affine = longer
+    return affine
 
 
 def _start(subgraph: Subgraph, operator: Operator) -> Affine | None:

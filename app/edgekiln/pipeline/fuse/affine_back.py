@@ -12,16 +12,23 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.core.text import Text, say
+from edgekiln.pipeline.fuse.activation_back import CARRIERS
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Affine, Vector, activation, find_affines
 from edgekiln.pipeline.fuse.rewrite import emit_as, rename
 from edgekiln.pipeline.fuse.tensors import float_constant, integers, replace_constant
-from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
+from edgekiln.pipeline.fuse.walk import maker_of
+from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
 NAME = "affine-back"
 _RELU = int(schema.ActivationFunctionType.RELU)
+_STANDING = {
+    _RELU: "RELU",
+    int(schema.ActivationFunctionType.RELU6): "RELU6",
+    int(schema.ActivationFunctionType.RELU_N1_TO_1): "RELU_N1_TO_1",
+}
 # Where a layer keeps its bias, and which axis of its weights counts the output channels.
-_LAYERS = {
+LAYERS = {
     "CONV_2D": (2, 0),
     "DEPTHWISE_CONV_2D": (2, 3),
     "FULLY_CONNECTED": (2, 0),
@@ -72,9 +79,8 @@ def match(graph: Graph) -> list[BackPlace]:
 
 def place_before(affine: Affine, links: Links) -> BackPlace | Text:
     """Where the affine folds back to, or why it cannot."""
-    if affine.activation != NO_ACTIVATION and (
-        len(affine.operators) == 1 or affine.activation != _RELU
-    ):
+    alone = len(affine.operators) == 1 and not _carries(links.producer(affine.source))
+    if affine.activation != NO_ACTIVATION and (alone or affine.activation not in _STANDING):
         return say("Its activation would have to stand alone.")
     way = _Way(links)
     refused = way.descend(affine.source, affine.scale, affine.offset)
@@ -82,28 +88,37 @@ def place_before(affine: Affine, links: Links) -> BackPlace | Text:
 
 
 def apply(graph: Graph, place: BackPlace) -> None:
-    """Change the constants; the affine's operators go, but for a RELU it may have carried."""
+    """Change the constants; the affine's operators go. An activation it carried goes to what makes
+    its source, or stands."""
     affine = place.affine
     subgraph = affine.subgraph
     links = Links(subgraph)
     for fold in place.folds:
-        replace_constant(subgraph, fold.operator, fold.index, fold.role, fold.values)
-        _correct_version(fold)
+        perform(subgraph, fold, fold.operator)
     for tensor in place.touched:
         rename(subgraph, tensor, "scaled")
-    if affine.activation == NO_ACTIVATION:
+    maker = links.producer(affine.source)
+    if affine.activation == NO_ACTIVATION or _carries(maker):
+        if maker is not None and affine.activation != NO_ACTIVATION:
+            maker.options.fusedActivationFunction = affine.activation
         emit_as(affine.source, affine.result, links)
         subgraph.operators = [op for op in subgraph.operators if op not in affine.operators]
     else:
         at = subgraph.operators.index(affine.operators[-1])
-        subgraph.operators[at] = Operator("RELU", 1, [affine.source], [affine.result])
+        name = _STANDING[affine.activation]
+        subgraph.operators[at] = Operator(name, 1, [affine.source], [affine.result])
     drop_dead(graph)
 
 
-def _correct_version(fold: Fold) -> None:
-    """A layer that gains a bias is another version: FULLY_CONNECTED 6 has none, TRANSPOSE_CONV
-    takes one from 3 on."""
-    operator = fold.operator
+def _carries(maker: Operator | None) -> bool:
+    """Whether the operator takes one of the standing activations, and has none yet."""
+    return maker is not None and maker.name in CARRIERS and activation(maker) == NO_ACTIVATION
+
+
+def perform(subgraph: Subgraph, fold: Fold, operator: Operator) -> None:
+    """Give an operator the fold's constant. A layer that gains a bias is another version:
+    FULLY_CONNECTED 6 has none, TRANSPOSE_CONV takes one from 3 on."""
+    replace_constant(subgraph, operator, fold.index, fold.role, fold.values)
     if operator.name == "FULLY_CONNECTED" and fold.index == 2:
         operator.version = 5 if operator.options.keepNumDims else 1
     elif operator.name == "TRANSPOSE_CONV" and fold.index == 3:
@@ -120,12 +135,9 @@ class _Way:
 
     def descend(self, tensor: Tensor, scale: Vector, offset: Vector) -> Text | None:
         """Let whatever makes the tensor make `tensor * scale + offset`; why not, in words."""
-        maker = self._links.producer(tensor)
-        if maker is None:
-            return say("It reaches an input of the model.")
-        if self._links.only_consumer(tensor) is None:
-            readers = len(self._links.consumers(tensor)) + self._links.is_end(tensor)
-            return say("{count} operators read what it would change.", count=readers)
+        maker = maker_of(tensor, self._links)
+        if isinstance(maker, Text):
+            return maker
         if not _commutes(activation(maker), scale, offset):
             return say("An activation stands between the two.")
         self.touched.append(tensor)
@@ -135,7 +147,7 @@ class _Way:
         name = maker.name
         if maker.is_custom:
             return _cannot(maker)
-        if name in _LAYERS:
+        if name in LAYERS:
             return self._into_layer(maker, scale, offset)
         if name == "CONCATENATION":
             return self._concatenation(maker, scale, offset)
@@ -150,18 +162,10 @@ class _Way:
         return self.descend(source, *passed)
 
     def _into_layer(self, layer: Operator, scale: Vector, offset: Vector) -> Text | None:
-        at, axis = _LAYERS[layer.name]
-        weights = float_constant(layer.inputs[1])
-        stored = layer.inputs[at] if len(layer.inputs) > at else None
-        bias = np.zeros(len(scale)) if stored is None else float_constant(stored)
-        if weights is None or bias is None or getattr(layer.options, "weightsFormat", 0) != 0:
-            return say("The weights are not float constants.")
-        if weights.shape[axis] != len(scale) or bias.size != len(scale):
-            return say("The channels of the two do not line up.")
-        shape = [-1 if i == axis else 1 for i in range(weights.ndim)]
-        self.folds.append(Fold(layer, 1, "weights", weights * scale.reshape(shape)))
-        if stored is not None or offset.any():
-            self.folds.append(Fold(layer, at, "bias", bias.reshape(-1) * scale + offset))
+        folds = folds_into(layer, scale, offset)
+        if isinstance(folds, Text):
+            return folds
+        self.folds += folds
         return None
 
     def _concatenation(self, maker: Operator, scale: Vector, offset: Vector) -> Text | None:
@@ -216,6 +220,23 @@ class _Way:
         return None
 
 
+def folds_into(layer: Operator, scale: Vector, offset: Vector) -> list[Fold] | Text:
+    """The constants with which the layer makes result * scale + offset, or why there are none."""
+    at, axis = LAYERS[layer.name]
+    weights = float_constant(layer.inputs[1])
+    stored = layer.inputs[at] if len(layer.inputs) > at else None
+    bias = np.zeros(len(scale)) if stored is None else float_constant(stored)
+    if weights is None or bias is None or getattr(layer.options, "weightsFormat", 0) != 0:
+        return say("The weights are not float constants.")
+    if weights.shape[axis] != len(scale) or bias.size != len(scale):
+        return say("The channels of the two do not line up.")
+    shape = [-1 if i == axis else 1 for i in range(weights.ndim)]
+    folds = [Fold(layer, 1, "weights", weights * scale.reshape(shape))]
+    if stored is not None or offset.any():
+        folds.append(Fold(layer, at, "bias", bias.reshape(-1) * scale + offset))
+    return folds
+
+
 def _commutes(fused: int, scale: Vector, offset: Vector) -> bool:
     """relu(x) * s = relu(x * s) for s >= 0; nothing else passes an activation."""
     if fused == NO_ACTIVATION:
@@ -240,6 +261,11 @@ def _passed(maker: Operator, scale: Vector, offset: Vector) -> tuple[Vector, Vec
         paddings = integers(maker.inputs[1])
         inside = paddings is not None and not any(paddings[-2:])
         return (scale, offset) if inside and not offset.any() else None
+    if name == "LOGISTIC":  # 1 - sigmoid(x) = sigmoid(-x)
+        turned = (scale == -1).all() and (offset == 1).all()
+        return (scale, np.zeros_like(offset)) if turned else None
+    if name == "TANH":  # -tanh(x) = tanh(-x)
+        return (scale, offset) if (scale == -1).all() and not offset.any() else None
     if name == "TRANSPOSE":
         order = integers(maker.inputs[1])
         if order is not None and order[-1] == len(order) - 1:

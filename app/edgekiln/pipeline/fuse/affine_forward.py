@@ -2,7 +2,8 @@
 
 conv(x * s + t; W, b) = conv(x; W * s, b + sum(W * t)) where the window never leaves the picture:
 outside it the border is 0, not 0 * s + t. Without an offset the border does not matter; with one
-the scale alone folds and an ADD is left.
+the scale alone folds and an ADD is left. A PAD between adds zeros after the affine: as many -t / s
+before it, where that is one number.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Affine, Vector, find_affines
-from edgekiln.pipeline.fuse.layers import bias_of, has_float_weights, reads_border
-from edgekiln.pipeline.fuse.rewrite import unused_name
-from edgekiln.pipeline.fuse.tensors import add_constant, float_constant, replace_constant
+from edgekiln.pipeline.fuse.layers import bias_of, has_float_weights, reads_border, spread
+from edgekiln.pipeline.fuse.rewrite import rename, unused_name
+from edgekiln.pipeline.fuse.tensors import (
+    add_constant,
+    float_constant,
+    integers,
+    replace_constant,
+)
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
@@ -27,11 +33,11 @@ _TARGETS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 @dataclass(frozen=True, eq=False)
 class ForwardPlace:
-    """An affine, the operator it folds into, and the RESHAPE between them if there is one."""
+    """An affine, the operator it folds into, and the RESHAPE or PAD between them, if any."""
 
     affine: Affine
     target: Operator
-    reshape: Operator | None
+    between: Operator | None
 
     @property
     def result(self) -> Tensor:
@@ -63,15 +69,15 @@ def match(graph: Graph) -> list[ForwardPlace]:
 def place_after(affine: Affine, links: Links) -> ForwardPlace | None:
     """The place of an affine read by one convolution or dense layer alone, foldable or not."""
     follower = links.only_consumer(affine.result)
-    reshape = None
-    if follower is not None and follower.name == "RESHAPE":
-        reshape, follower = follower, links.only_consumer(follower.outputs[0])
+    between = None
+    if follower is not None and follower.name in ("RESHAPE", "PAD"):
+        between, follower = follower, links.only_consumer(follower.outputs[0])
     if follower is None or follower.name not in _TARGETS:
         return None
-    if reshape is not None and follower.name != "FULLY_CONNECTED":
+    if between is not None and (between.name == "RESHAPE") != (follower.name == "FULLY_CONNECTED"):
         return None
-    entered = affine.result if reshape is None else reshape.outputs[0]
-    return ForwardPlace(affine, follower, reshape) if follower.inputs[0] is entered else None
+    entered = affine.result if between is None else between.outputs[0]
+    return ForwardPlace(affine, follower, between) if follower.inputs[0] is entered else None
 
 
 def why_not(place: ForwardPlace) -> Text | None:
@@ -82,6 +88,8 @@ def why_not(place: ForwardPlace) -> Text | None:
         return say("The weights are not float constants.")
     if not _fits(place):
         return say("The channels of the two do not line up.")
+    if place.between is not None and place.between.name == "PAD" and _padding(place) is None:
+        return say("A PAD adds zeros after it, which no one number before it makes.")
     if place.keeps_offset and not _is_worth_an_add(place.affine):
         return say(
             "SAME padding: the offset does not reach the border, so folding it is not exact."
@@ -114,13 +122,40 @@ def apply(graph: Graph, place: ForwardPlace) -> None:
     weights, bias = _folded(target, affine)
     replace_constant(affine.subgraph, target, 1, "weights", weights)
     replace_constant(affine.subgraph, target, 2, "bias", bias)
-    if place.reshape is None:
+    if place.between is None:
         target.inputs[0] = source
     else:
-        place.reshape.inputs[0] = source
+        _enter(place, source)
     if target.name == "FULLY_CONNECTED":  # with a bias it is no longer the version without one
         target.version = 5 if target.options.keepNumDims else 1
     drop_dead(graph)
+
+
+def _padding(place: ForwardPlace) -> float | None:
+    """What the PAD between would have to add before the affine to add zeros after it."""
+    assert place.between is not None
+    affine, pads = place.affine, integers(place.between.inputs[1])
+    if pads is None or any(pads[-2:]) or place.keeps_offset:
+        return None
+    if not affine.offset.any():
+        return 0.0
+    if not affine.scale.all():
+        return None
+    values = -affine.offset / affine.scale
+    return float(values[0]) if np.allclose(values, values[0], rtol=1e-6, atol=0) else None
+
+
+def _enter(place: ForwardPlace, source: Tensor) -> None:
+    """Let what stands between take the affine's source; a PAD adds another number."""
+    between, subgraph = place.between, place.affine.subgraph
+    assert between is not None
+    between.inputs[0] = source
+    rename(subgraph, between.outputs[0], "unscaled")
+    if between.name == "PAD" and (value := _padding(place)):
+        number = add_constant(subgraph, f"{between.outputs[0].name}/value", np.array(value))
+        between.name, between.version = "PADV2", 1
+        between.inputs.append(number)
+        between.options = schema.PadV2OptionsT()
 
 
 def _left_add(affine: Affine) -> Tensor:
@@ -149,23 +184,12 @@ def _folded(target: Operator, affine: Affine) -> tuple[Vector, Vector]:
     assert weights is not None
     bias = bias_of(target, weights)
     scale, offset = (
-        _spread(target, values, weights.shape) for values in (affine.scale, affine.offset)
+        spread(target, values, weights.shape) for values in (affine.scale, affine.offset)
     )
     shift = weights * offset
     if target.name == "DEPTHWISE_CONV_2D":  # [1, kh, kw, out]
         return weights * scale, bias + shift.sum(axis=(0, 1, 2))
     return weights * scale, bias + shift.reshape(len(weights), -1).sum(axis=1)
-
-
-def _spread(target: Operator, values: Vector, shape: tuple[int, ...]) -> Vector:
-    """The per-channel values in the shape of the weights they meet."""
-    if target.name == "DEPTHWISE_CONV_2D":  # output channel o reads input channel o // multiplier
-        return np.repeat(values, shape[3] // len(values)).reshape(1, 1, 1, -1)
-    if target.name == "FULLY_CONNECTED":  # flattened row by row: channels come round again
-        return np.tile(values, shape[1] // len(values)).reshape(1, -1)
-    groups = len(values) // shape[3]
-    per_filter = np.repeat(values.reshape(groups, shape[3]), shape[0] // groups, axis=0)
-    return per_filter.reshape(shape[0], 1, 1, shape[3])
 
 
 def _fits(place: ForwardPlace) -> bool:

@@ -16,6 +16,7 @@ from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.source import limited, write_samples
 from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
 
@@ -50,6 +51,12 @@ class Run:
     runtime: str
     samples: int
     refused: Text | None
+    interface: Interface
+
+    def arrays(self, known: Interface) -> dict[str, Array]:
+        """The outputs by the names they had in the model with the interface `known`."""
+        parted = tuple(item for item in self.interface.parted if item not in known.parted)
+        return Interface(parted=parted).joined(load_arrays(self.outputs))
 
 
 class Proof:
@@ -62,6 +69,7 @@ class Proof:
     def __init__(self, artifact: Artifact, plan: FusionPlan, scratch: Path, report: Report) -> None:
         self._artifact, self._plan = artifact, plan
         self.scratch, self._report = scratch, report
+        self._interface = read_interface(read_graph(artifact.path))
         self._samples: Path | None = None
         self._runs: dict[Path, Run] = {}
         self._probed = 0
@@ -81,9 +89,10 @@ class Proof:
         self._probed += 1
         probed = self.scratch / f"probed-{self._probed}.tflite"
         outputs = probed.with_suffix(".npz")
-        _write_probed(model, probes, probed)
-        result = run_model(probed, self.samples(), "litert", outputs, self.scratch)
-        self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused)
+        interface = _write_probed(model, probes, probed)
+        samples = self._samples_for(interface)
+        result = run_model(probed, samples, "litert", outputs, self.scratch)
+        self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused, interface)
         return self._runs[model]
 
     def difference(self, before: Path, after: Path, *, mends: bool = False) -> Difference:
@@ -93,16 +102,35 @@ class Proof:
         first, second = self._runs[before], self._runs[after]
         if second.refused is not None:
             return INCOMPARABLE
-        return _compared(load_arrays(first.outputs), load_arrays(second.outputs), mends=mends)
+        known = self._interface
+        return _compared(first.arrays(known), second.arrays(known), mends=mends)
 
     def output_difference(self, before: Path, after: Path, *, mends: bool = False) -> Difference:
         """The same for the model's own outputs alone."""
         return _compared(self._outputs(before), self._outputs(after), mends=mends)
 
+    def values(self, model: Path, names: tuple[str, ...]) -> dict[str, Array] | None:
+        """What inner tensors hold on the samples, `[samples, …]`; None when the model is refused.
+
+        Only for the unfused model: its outputs of before stay as they are."""
+        before = self._runs.get(model)
+        run = self.run(model, names)
+        if before is not None:
+            self._runs[model] = before
+        return None if run.refused is not None else load_arrays(run.outputs)
+
     def _outputs(self, model: Path) -> dict[str, Array]:
-        arrays = load_arrays(self._runs[model].outputs)
+        arrays = self._runs[model].arrays(self._interface)
         own = [spec.name for spec in self._artifact.signature.outputs if spec.name in arrays]
         return {name: arrays[name] for name in own}
+
+    def _samples_for(self, interface: Interface) -> Path:
+        """The samples as a model with this interface takes them."""
+        if interface.fed == self._interface.fed:
+            return self.samples()
+        path = self.scratch / f"samples-{self._probed}.npz"
+        save_arrays(path, translated(load_arrays(self.samples()), self._interface, interface))
+        return path
 
     def samples(self) -> Path:
         """The samples, written when they are first asked for."""
@@ -121,8 +149,8 @@ class Proof:
         write_samples(data, plan.preprocessing, signature, path, self._report)
 
 
-def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> None:
-    """The model with inner tensors as further outputs."""
+def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> Interface:
+    """The model with inner tensors as further outputs; its interface."""
     graph = read_graph(model)
     inner = {tensor.name: tensor for tensor in graph.main.tensors}
     for name in probes:
@@ -134,6 +162,7 @@ def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> None:
             if entry.subgraph is graph.main:
                 entry.outputs.append((name, tensor))
     write_graph(graph, path)
+    return read_interface(graph)
 
 
 def _compared(before: dict[str, Array], after: dict[str, Array], *, mends: bool) -> Difference:

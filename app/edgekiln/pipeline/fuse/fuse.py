@@ -22,7 +22,9 @@ from edgekiln.pipeline.fuse.groups import list_groups, list_misses
 from edgekiln.pipeline.fuse.passes import PASSES, Pass, check_names
 from edgekiln.pipeline.fuse.price import price
 from edgekiln.pipeline.fuse.timing import time_both
+from edgekiln.pipeline.fuse.unlike import unlike_parts
 from edgekiln.pipeline.graph.artifact import artifact_of
+from edgekiln.pipeline.graph.interface import read_interface
 from edgekiln.pipeline.graph.read import read_graph
 
 FUSED = "fused.tflite"
@@ -88,5 +90,6 @@ def _result(
         groups=list_groups(inputs.path, before, fates, (*fused.groups, *told)),
         drawing_before=draw(before),
         drawing_after=draw(after),
-        notes=timing.notes,
+        interface=read_interface(after).told(),
+        notes=(*unlike_parts(before, inputs.path, proof), *timing.notes),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -11,8 +10,15 @@ import numpy as np
 
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Vector, activation
-from edgekiln.pipeline.fuse.layers import bias_of, has_float_weights, reads_border, step
+from edgekiln.pipeline.fuse.layers import (
+    bias_of,
+    has_float_weights,
+    is_grouped,
+    reads_border,
+    step,
+)
 from edgekiln.pipeline.fuse.tensors import float_constant, replace_constant
+from edgekiln.pipeline.fuse.walk import Misses, each, refused
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 from edgekiln.pipeline.graph.macs import operator_macs
@@ -39,14 +45,12 @@ class RowPlace:
 
 def match(graph: Graph) -> list[RowPlace]:
     """The pairs that can be one layer, in the order they run."""
-    return [place for place in _pairs(graph) if why_not(place) is None]
+    return [place for place in each(graph, _pair) if why_not(place) is None]
 
 
-def misses(graph: Graph) -> list[tuple[tuple[Operator, ...], Text]]:
+def misses(graph: Graph) -> Misses:
     """The pairs that have to stay two, and why."""
-    return [
-        (place.operators, why) for place in _pairs(graph) if (why := why_not(place)) is not None
-    ]
+    return refused(each(graph, _pair), why_not)
 
 
 def why_not(place: RowPlace) -> Text | None:
@@ -87,17 +91,13 @@ def apply(graph: Graph, place: RowPlace) -> None:
     drop_dead(graph)
 
 
-def _pairs(graph: Graph) -> Iterator[RowPlace]:
-    for subgraph in graph.subgraphs:
-        links = Links(subgraph)
-        for first in subgraph.operators:
-            if first.name not in ("CONV_2D", "FULLY_CONNECTED"):
-                continue
-            second = links.only_consumer(first.outputs[0])
-            if second is None or second.name != first.name:
-                continue
-            if activation(first) == NO_ACTIVATION and second.inputs[0] is first.outputs[0]:
-                yield RowPlace(subgraph, first, second)
+def _pair(subgraph: Subgraph, first: Operator, links: Links) -> RowPlace | None:
+    if first.name not in ("CONV_2D", "FULLY_CONNECTED") or activation(first) != NO_ACTIVATION:
+        return None
+    second = links.only_consumer(first.outputs[0])
+    if second is None or second.name != first.name or second.inputs[0] is not first.outputs[0]:
+        return None
+    return RowPlace(subgraph, first, second)
 
 
 def _merged_shape(first: Operator, second: Operator) -> tuple[int, ...] | None:
@@ -112,7 +112,7 @@ def _merged_shape(first: Operator, second: Operator) -> tuple[int, ...] | None:
         assert x is not None
         keeps = second.options.keepNumDims and not first.options.keepNumDims
         return None if keeps and len(x.shape) != 2 else (outer.shape[0], inner.shape[1])
-    if _is_grouped(first) or not (_is_pointwise(first) or _is_pointwise(second)):
+    if is_grouped(first) or not (_is_pointwise(first) or _is_pointwise(second)):
         return None
     kernel = inner.shape[1:3] if _is_pointwise(second) else outer.shape[1:3]
     return (outer.shape[0], *kernel, inner.shape[3])
@@ -124,13 +124,6 @@ def _is_pointwise(layer: Operator) -> bool:
     assert weights is not None
     one = layer.name == "CONV_2D" and weights.shape[1:3] == (1, 1)
     return one and step(layer, 1)[0] == step(layer, 2)[0] == 1
-
-
-def _is_grouped(layer: Operator) -> bool:
-    x, weights = layer.inputs[:2]
-    assert x is not None
-    assert weights is not None
-    return x.shape[3] != weights.shape[3]
 
 
 def _offset_at_border(first: Operator, second: Operator) -> bool:

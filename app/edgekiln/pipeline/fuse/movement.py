@@ -1,7 +1,8 @@
 """Pass: operators in a row that only move values become the one that moves them so, or none.
 
 The row is run on the numbers of the positions, so any spelling is seen: reshapes in a row, what
-undoes itself, a padding between reshapes, and a nearest up-sampling built of reshape and tile.
+undoes itself, a padding between reshapes, a nearest up-sampling built of tiles, of copies joined or
+of a product with ones, and a space-to-depth built of reshapes and a transpose.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
 from edgekiln.pipeline.fuse.rewrite import can_bypass, emit_as, unused_name
-from edgekiln.pipeline.fuse.tensors import integers
+from edgekiln.pipeline.fuse.tensors import float_constant, integers
+from edgekiln.pipeline.fuse.walk import each
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor, constant
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
@@ -24,7 +27,7 @@ NAME = "movement"
 _LARGEST = 1 << 23  # positions; larger tensors would take seconds
 _ZERO = -1  # the number of a position that padding made
 Positions = NDArray[np.int64]
-Made = tuple[str, NDArray[Any], Any]  # operator, its second input, its options
+Made = tuple[str, NDArray[Any] | None, Any]  # operator, its second input, its options
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +46,7 @@ class Movement:
 
 def match(graph: Graph) -> list[Movement]:
     """The rows that can be shorter, in the order they run, the longest from each start."""
-    found = []
-    for subgraph in graph.subgraphs:
-        links = Links(subgraph)
-        for operator in subgraph.operators:
-            place = _from(subgraph, operator, links)
-            if place is not None:
-                found.append(place)
-    return found
+    return each(graph, _from)
 
 
 def apply(graph: Graph, place: Movement) -> None:
@@ -60,9 +56,12 @@ def apply(graph: Graph, place: Movement) -> None:
     at = subgraph.operators.index(place.operators[-1])
     if place.made is not None:
         name, values, options = place.made
-        second = constant(unused_name(subgraph, f"{result.name}/edgekiln/{name.lower()}"), values)
-        subgraph.tensors.append(second)
-        subgraph.operators[at] = Operator(name, 1, [source, second], [result], options)
+        inputs: list[Tensor | None] = [source]
+        if values is not None:
+            second = unused_name(subgraph, f"{result.name}/edgekiln/{name.lower()}")
+            subgraph.tensors.append(constant(second, values))
+            inputs.append(subgraph.tensors[-1])
+        subgraph.operators[at] = Operator(name, 1, inputs, [result], options)
     else:
         del subgraph.operators[at]
         _join(source, result, links)
@@ -83,7 +82,7 @@ def _from(subgraph: Subgraph, first: Operator, links: Links) -> Movement | None:
     row = list(_row(first, links))
     if not row:
         return None
-    source = first.inputs[0]
+    source = _read(first)
     assert source is not None
     best = None
     operators: tuple[Operator, ...] = ()
@@ -99,15 +98,13 @@ def _from(subgraph: Subgraph, first: Operator, links: Links) -> Movement | None:
 
 def _row(first: Operator, links: Links) -> Iterator[tuple[Operator, Positions]]:
     """Movers in a row, each with where the values of its result lie in the first one's source."""
-    source, operator = first.inputs[0] if first.inputs else None, first
-    if first.name not in _MOVERS or source is None or source.is_constant:
-        return
-    if min(source.full_shape, default=0) < 1 or prod(source.shape) > _LARGEST:
+    source, operator = _read(first), first
+    if source is None or min(source.full_shape, default=0) < 1 or prod(source.shape) > _LARGEST:
         return
     if source.quantization is not None:
         return
     positions: Positions = np.arange(prod(source.shape)).reshape(source.shape)
-    while operator.name in _MOVERS and not operator.is_custom:
+    while True:
         result = operator.outputs[0]
         if min(result.full_shape, default=0) < 1 or prod(result.shape) > _LARGEST:
             return
@@ -116,10 +113,29 @@ def _row(first: Operator, links: Links) -> Iterator[tuple[Operator, Positions]]:
             return
         positions = moved
         yield operator, positions
-        follower = links.only_consumer(result)
-        if follower is None or follower.inputs[0] is not result:
+        readers = set(links.consumers(result))
+        if len(readers) != 1 or links.is_end(result):
             return
-        operator = follower
+        (operator,) = readers
+        if _read(operator) is not result:
+            return
+
+
+def _read(operator: Operator) -> Tensor | None:
+    """The tensor whose values a mover moves, perhaps read more than once; None for no mover."""
+    read = operator.inputs[:1]
+    if operator.name == "MUL":
+        read = [t for t in operator.inputs if not _is_ones(t)]
+    elif operator.name in ("PACK", "CONCATENATION"):
+        read = list(dict.fromkeys(operator.inputs))
+    if operator.name not in _MOVERS or len(read) != 1 or operator.is_custom:
+        return None
+    return None if read[0] is None or read[0].is_constant else read[0]
+
+
+def _is_ones(tensor: Tensor | None) -> bool:
+    values = float_constant(tensor)
+    return values is not None and bool((values == 1).all())
 
 
 def _reshaped(operator: Operator, positions: Positions) -> Positions | None:
@@ -148,6 +164,21 @@ def _padded(operator: Operator, positions: Positions) -> Positions | None:
     return np.pad(positions, np.reshape(pads, (-1, 2)), constant_values=_ZERO)
 
 
+def _joined(operator: Operator, positions: Positions) -> Positions | None:
+    """Copies of one tensor, one behind the other along an axis, new for a PACK."""
+    if activation(operator) != NO_ACTIVATION:
+        return None
+    copies = [positions] * len(operator.inputs)
+    join = np.stack if operator.name == "PACK" else np.concatenate
+    return join(copies, axis=operator.options.axis)
+
+
+def _times_one(operator: Operator, positions: Positions) -> Positions | None:
+    if activation(operator) != NO_ACTIVATION:
+        return None
+    return np.broadcast_to(positions, operator.outputs[0].shape)
+
+
 _MOVERS: dict[str, Callable[[Operator, Positions], Positions | None]] = {
     "RESHAPE": _reshaped,
     "SQUEEZE": _reshaped,
@@ -156,6 +187,9 @@ _MOVERS: dict[str, Callable[[Operator, Positions], Positions | None]] = {
     "TILE": _tiled,
     "BROADCAST_TO": _broadcast,
     "PAD": _padded,
+    "PACK": _joined,
+    "CONCATENATION": _joined,
+    "MUL": _times_one,
 }
 
 
@@ -166,7 +200,8 @@ def _one(source: Tensor, positions: Positions) -> tuple[bool, Made | None]:
     if flat.size == prod(source.shape) and (flat == np.arange(flat.size)).all():
         values = np.array(shape, np.int32)
         return shape != source.shape, ("RESHAPE", values, schema.ReshapeOptionsT(newShape=shape))
-    return True, _nearest(source, positions) or _pad(source, positions)
+    found = _nearest(source, positions) or _blocks(source, positions) or _pad(source, positions)
+    return True, found
 
 
 def _nearest(source: Tensor, positions: Positions) -> Made | None:
@@ -194,6 +229,21 @@ def _is_stepped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
         if not np.array_equal(read, at // (after[axis] // before[axis])):
             return False
     return True
+
+
+def _blocks(source: Tensor, positions: Positions) -> Made | None:
+    """Each square of positions laid behind one another along the channels."""
+    before, after = source.shape, positions.shape
+    if source.dtype != "float32" or len(before) != 4 or len(after) != 4 or not after[1]:
+        return None
+    n, height, width, channels = before
+    size = height // after[1]
+    if size < 2 or after != (n, height // size, width // size, channels * size * size):
+        return None
+    split = np.arange(prod(before)).reshape(n, after[1], size, after[2], size, channels)
+    if not np.array_equal(split.transpose(0, 1, 3, 2, 4, 5).reshape(after), positions):
+        return None
+    return "SPACE_TO_DEPTH", None, schema.SpaceToDepthOptionsT(blockSize=size)
 
 
 def _pad(source: Tensor, positions: Positions) -> Made | None:

@@ -22,6 +22,7 @@ from edgekiln.pipeline.fuse.layers import (
     step,
 )
 from edgekiln.pipeline.fuse.tensors import float_constant, replace_constant
+from edgekiln.pipeline.fuse.walk import Misses, refused
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
@@ -61,11 +62,9 @@ def match(graph: Graph) -> list[BranchPlace]:
     return [place for place in _pairs(graph) if why_not(place) is None]
 
 
-def misses(graph: Graph) -> list[tuple[tuple[Operator, ...], Text]]:
+def misses(graph: Graph) -> Misses:
     """The sums of branches of one tensor that have to stand, and why."""
-    return [
-        (place.operators, why) for place in _pairs(graph) if (why := why_not(place)) is not None
-    ]
+    return refused(_pairs(graph), why_not)
 
 
 def why_not(place: BranchPlace) -> Text | None:

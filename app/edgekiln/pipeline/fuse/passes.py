@@ -14,22 +14,28 @@ from edgekiln.pipeline.fuse import (
     affine_back,
     affine_depthwise,
     affine_forward,
+    equalize,
     identity,
+    input_normalisation,
     linear_row,
     movement,
     pad_into,
     parallel_branches,
+    second_reader,
+    side_by_side,
     signs,
     softplus,
+    split_output,
 )
 from edgekiln.pipeline.fuse.names import made, spell
+from edgekiln.pipeline.fuse.walk import Misses
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 
 class Place(Protocol):
-    """Where a pass can be applied. `result` is a tensor that is there, and equal, before and after:
-    the proof looks at it, since a softmax behind it could hide an error. A tensor between whose
-    values change gets another name."""
+    """Where a pass can be applied. `result` is a tensor that is equal before and after: the proof
+    looks at it where it is still there, since a softmax behind it could hide an error. A tensor
+    between whose values change gets another name."""
 
     @property
     def result(self) -> Tensor: ...
@@ -38,13 +44,10 @@ class Place(Protocol):
     def operators(self) -> tuple[Operator, ...]: ...
 
 
-Miss = tuple[tuple[Operator, ...], Text]
-
-
-def no_misses(graph: Graph) -> Sequence[Miss]:
+def no_misses(graph: Graph) -> Misses:
     """Of a pass that has no near misses worth telling."""
     del graph
-    return ()
+    return []
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Pass:
     title: Text
     match: Callable[[Graph], Sequence[Place]]
     apply: Callable[[Graph, Any], None]
-    misses: Callable[[Graph], Sequence[Miss]] = no_misses
+    misses: Callable[[Graph], Misses] = no_misses
     mends: bool = False  # whether the graph overflowed before where it does not after
     asked: bool = False  # off unless asked for
 
@@ -94,9 +97,7 @@ def _applied(place: Place) -> Applied:
     return Applied(place.result.name, pattern, made(place.operators))
 
 
-def _pass(
-    room: Any, misses: Callable[[Graph], Sequence[Miss]] = no_misses, *, mends: bool = False
-) -> Pass:
+def _pass(room: Any, misses: Callable[[Graph], Misses] = no_misses, *, mends: bool = False) -> Pass:
     info = info_of(room.NAME)
     return Pass(info.name, info.title, room.match, room.apply, misses, mends, info.asked)
 
@@ -105,14 +106,19 @@ PASSES = (
     _pass(identity),
     _pass(movement),
     _pass(pad_into, pad_into.misses),
+    _pass(input_normalisation, input_normalisation.misses),
     _pass(affine_forward),
     _pass(affine_back),
     _pass(parallel_branches, parallel_branches.misses),
+    _pass(side_by_side),
     _pass(linear_row, linear_row.misses),
     _pass(activation_back, activation_back.misses),
     _pass(signs),
     _pass(softplus, softplus.misses, mends=True),
+    _pass(second_reader),
     _pass(affine_depthwise),
+    _pass(equalize, equalize.misses),
+    _pass(split_output, split_output.misses),
 )
 
 

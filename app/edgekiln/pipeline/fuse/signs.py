@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, activation
 from edgekiln.pipeline.fuse.rewrite import rename
+from edgekiln.pipeline.fuse.walk import each
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 from edgekiln.pipeline.graph.links import Links, drop_dead
 
@@ -39,14 +40,7 @@ class SignPlace:
 
 def match(graph: Graph) -> list[SignPlace]:
     """The places, in the order they run."""
-    found = []
-    for subgraph in graph.subgraphs:
-        links = Links(subgraph)
-        for operator in subgraph.operators:
-            place = _place(subgraph, operator, links)
-            if place is not None:
-                found.append(place)
-    return found
+    return each(graph, _place)
 
 
 def apply(graph: Graph, place: SignPlace) -> None:

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 
 from edgekiln.core.fusion import FusionGroup, GroupState
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.fuse import affine_back, affine_depthwise, affine_forward
+from edgekiln.pipeline.fuse import (
+    affine_back,
+    affine_depthwise,
+    affine_forward,
+    second_reader,
+)
 from edgekiln.pipeline.fuse.affine import NO_ACTIVATION, Affine, find_affines
 from edgekiln.pipeline.fuse.fates import Fates
 from edgekiln.pipeline.fuse.names import made, short_name, spell
 from edgekiln.pipeline.graph.graph import Graph, Tensor
 from edgekiln.pipeline.graph.links import Links
 
-NAMES_OF_AFFINES = (affine_forward.NAME, affine_back.NAME, affine_depthwise.NAME)
+NAMES_OF_AFFINES = (
+    affine_forward.NAME,
+    affine_back.NAME,
+    second_reader.NAME,
+    affine_depthwise.NAME,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +50,20 @@ class Standing:
 def list_standing(before: Graph, fates: Fates, done: Sequence[FusionGroup] = ()) -> list[Standing]:
     """Every affine of the graph as it was before the passes, with what they made of it. One whose
     result another pass took in (a branch of a sum, say) is in `done` and not told again."""
-    others = {group.place for group in done if group.fused_by not in NAMES_OF_AFFINES}
+    ours = [group for group in done if group.state == "by-edgekiln"]
+    others = {group.place for group in ours if group.fused_by not in NAMES_OF_AFFINES}
+    back = {group.tensor for group in ours if group.fused_by == affine_back.NAME}
     found = []
     for subgraph in before.subgraphs:
         links = Links(subgraph)
         for affine in find_affines(subgraph, links):
             reader = links.only_consumer(affine.result)
             if reader is None or short_name(reader.outputs[0].name) not in others:
-                found.append(_standing(affine, links, fates))
+                found.append(_standing(affine, links, fates, went_back=affine.result.name in back))
     return found
 
 
-def _standing(affine: Affine, links: Links, fates: Fates) -> Standing:
+def _standing(affine: Affine, links: Links, fates: Fates, *, went_back: bool) -> Standing:
     pattern = " + ".join(spell(operator) for operator in affine.operators)
     place = short_name(affine.result.name)
 
@@ -66,9 +78,16 @@ def _standing(affine: Affine, links: Links, fates: Fates) -> Standing:
         target = f"{pattern} + {spell(forward.target)}"
         return told(affine_forward.NAME, affine_forward.what(forward), forward.result, target)
     assert reason is not None
-    if isinstance(affine_back.place_before(affine, links), affine_back.BackPlace):
+    if went_back or isinstance(affine_back.place_before(affine, links), affine_back.BackPlace):
         why = say("The layers that feed it take its scale and offset in.")
         return told(affine_back.NAME, why, affine.result)
+    if (second := second_reader.place_at(affine, links)) is not None:
+        blocked = second_reader.why_not(second)
+        if blocked is None:
+            why = say("A second layer costs no more than the operators it saves.")
+            target = f"{spell(second.layer)} + {pattern}"
+            return told(second_reader.NAME, why, affine.result, target)
+        reason = blocked
     if affine_depthwise.can_be_depthwise(affine):
         why = say(
             "It becomes one depthwise convolution. Not folded forward: {reason}", reason=reason

@@ -55,13 +55,14 @@ class Links:
 def drop_dead(graph: Graph) -> None:
     """Remove operators whose results nobody reads, and tensors nobody names."""
     for subgraph in graph.subgraphs:
-        while dead := _dead_operators(graph, subgraph):
+        while dead := dead_operators(graph, subgraph):
             subgraph.operators = [op for op in subgraph.operators if op not in dead]
         named = _named_tensors(graph, subgraph)
         subgraph.tensors = [tensor for tensor in subgraph.tensors if tensor in named]
 
 
-def _dead_operators(graph: Graph, subgraph: Subgraph) -> set[Operator]:
+def dead_operators(graph: Graph, subgraph: Subgraph) -> set[Operator]:
+    """The operators whose results nobody reads, besides those that do something else as well."""
     read = set(subgraph.outputs) | _signature_tensors(graph, subgraph)
     for operator in subgraph.operators:
         read.update(tensor for tensor in operator.inputs if tensor is not None)

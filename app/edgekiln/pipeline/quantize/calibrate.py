@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report
@@ -46,6 +47,28 @@ class Calibration:
             }
             for name in self.lows
         }
+
+
+def for_bytes(calibration: Calibration, tensor: str, preprocessing: Preprocessing) -> Calibration:
+    """The calibration with the range of an input that is fed bytes: all they can be, not what was
+    seen. Then int8 takes a byte p as p - 128, up to the rounding of the zero point. Unchanged where
+    the model was not asked to leave its normalisation to the feeder, where channels differ, and
+    where the values seen are no bytes: outside that range, or in a small part of it."""
+    factors = {*zip(preprocessing.scale, preprocessing.offset, strict=True)}
+    if preprocessing.absorbed is None or len(factors) > 1 or tensor not in calibration.lows:
+        return calibration
+    ((scale, offset),) = factors
+    low, high = sorted((offset, 255 * scale + offset))
+    seen = calibration.lows[tensor].min(), calibration.highs[tensor].max()
+    slack = (high - low) / 255
+    if seen[0] < low - slack or seen[1] > high + slack or seen[1] - seen[0] < (high - low) / 4:
+        return calibration
+    count = len(calibration.lows[tensor])
+    return Calibration(
+        {**calibration.lows, tensor: np.full(count, low, np.float32)},
+        {**calibration.highs, tensor: np.full(count, high, np.float32)},
+        calibration.samples,
+    )
 
 
 def calibrate(

@@ -15,7 +15,8 @@ from edgekiln.core.plans import QuantPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import load_arrays
-from edgekiln.pipeline.quantize.calibrate import Calibration, calibrate
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.calibrate import Calibration, calibrate, for_bytes
 from edgekiln.pipeline.quantize.candidate import Bench, judge_float
 from edgekiln.pipeline.quantize.choose import choose
 from edgekiln.pipeline.quantize.table import Table, lay_table
@@ -98,7 +99,10 @@ def _calibration(
 ) -> Calibration | None:
     if CALIBRATED_SCHEMES.isdisjoint(plan.schemes):
         return None
-    return calibrate(model.path, model.signature, load_arrays(table.calibration.path), report)
+    samples = load_arrays(table.calibration.path)
+    calibration = calibrate(model.path, model.signature, samples, report)
+    fed = read_graph(model.path).main.inputs[0]
+    return for_bytes(calibration, fed.name, table.preprocessing)
 
 
 def _candidates(bench: Bench, plan: QuantPlan, report: Report) -> Sequence[Candidate]:

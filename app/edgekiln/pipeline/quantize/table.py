@@ -13,8 +13,10 @@ from edgekiln.core.plans import QuantPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import load_arrays
-from edgekiln.pipeline.data.finder import Found, find_preprocessing
+from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, limited, write_samples
+from edgekiln.pipeline.graph.interface import read_interface
+from edgekiln.pipeline.graph.read import read_graph
 
 CALIBRATION_SAMPLES = 200
 _FEW = 100
@@ -58,7 +60,8 @@ def lay_table(model: Artifact, plan: QuantPlan, work: Path, report: Report) -> T
 
 def _preprocessing(model: Artifact, plan: QuantPlan, work: Path, report: Report) -> Found:
     if plan.preprocessing is not None:
-        return Found(plan.preprocessing, say("Chosen by you"))
+        fed = read_interface(read_graph(model.path)).feed(model.signature.inputs[0].name)
+        return Found(as_fed(plan.preprocessing, fed), say("Chosen by you"))
     return find_preprocessing(model.path, model.signature, plan.calibration, work, report)
 
 
