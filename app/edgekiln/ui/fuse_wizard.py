@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QFrame, QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.flow import FUSE, FuseDraft
@@ -176,6 +176,7 @@ class FuseWizard(Page):
             lead = words("Nothing was left to fuse: the converter had done all of it.")
         body = column(
             self._totals(result),
+            *self._latency(result),
             self._proof(result),
             *self._told(result),
             line(words("Groups of the source model"), "strong"),
@@ -207,18 +208,21 @@ class FuseWizard(Page):
                 words("Float model, size"),
                 word("float32", "muted"),
             ),
-            *self._latency(result),
         )
 
-    def _latency(self, result: FusionResult) -> list[QFrame]:
+    def _latency(self, result: FusionResult) -> list[QWidget]:
         before, after = result.before.latency, result.after.latency
         if before is None or after is None:
             return []
-        measured = self.words(
-            "median of {runs} in turn, {runtime}", runs=after.runs, runtime=after.runtime
+        said = self.words(
+            "Latency on this computer: {before} → {after} ms "
+            "(median of {runs} runs in turn, {runtime}, one thread)",
+            before=f"{before.median:.3g}",
+            after=f"{after.median:.3g}",
+            runs=after.runs,
+            runtime=after.runtime,
         )
-        value = f"{before.median:.3g} → {after.median:.3g} ms"
-        return [tile(value, self.words("On this computer"), word(measured, "muted"))]
+        return [text(said, "muted")]
 
     def _proof(self, result: FusionResult) -> QWidget:
         words = self.words

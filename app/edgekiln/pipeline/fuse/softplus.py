@@ -10,6 +10,8 @@ RELU_N1_TO_1 -1).
 mish(x) = x * tanh(log(1 + exp(x))) does not show the overflow, since tanh(inf) = 1, but quantized
 it has an exponential whose range leaves nothing of the rest. With y = -x it is
 y * tanh(log(sigmoid(y))): as many operators, and the sign goes back into the layer that makes x.
+Seen with two convolutions, int8 by ai-edge-quantizer 0.10: as converted, runtime 2.14 computes
+wrong numbers or aborts, for both; in this form it is right.
 """
 
 from __future__ import annotations
