@@ -71,14 +71,8 @@ def _result(
     fates = Fates.of(fused.outcomes, plan)
     timing = time_both(inputs.path, model, proof, plan.timed)
     told = list_misses(after, fates, passes)
-    copy_atomic(model, out_dir / FUSED)
     return FusionResult(
-        artifact=artifact_of(
-            out_dir / FUSED,
-            scheme=inputs.scheme,
-            made_from=inputs.sha256,
-            made_by=(*inputs.made_by, ("edgekiln", __version__)),
-        ),
+        artifact=_kept(inputs, model, out_dir / FUSED),
         before=replace(price(before, inputs.path), latency=timing.before),
         after=replace(price(after, model), latency=timing.after),
         max_abs_error=difference.max_abs,
@@ -93,3 +87,9 @@ def _result(
         interface=read_interface(after).told(),
         notes=(*unlike_parts(before, inputs.path, proof), *timing.notes),
     )
+
+
+def _kept(inputs: Artifact, model: Path, path: Path) -> Artifact:
+    copy_atomic(model, path)
+    made_by = (*inputs.made_by, ("edgekiln", __version__))
+    return artifact_of(path, scheme=inputs.scheme, made_from=inputs.sha256, made_by=made_by)
