@@ -111,6 +111,7 @@ def test_affines_no_source_group_explains_are_added(tmp_path: Path) -> None:
         ("output", "not-possible", "output of the model"),
         ("follower", "not-possible", "RELU follows"),
         ("activation", "not-possible", "activation"),
+        ("pad", "not-possible", "A PAD adds zeros"),
     ],
 )
 def test_a_plain_tflite_is_told_from_its_graph_alone(
@@ -130,6 +131,8 @@ def test_a_plain_tflite_is_told_from_its_graph_alone(
             y = build.relu(y)
         case "activation":
             y = build.conv(y, 4)
+        case "pad":
+            y = build.conv(build.pad(y, 1, 1), 4, 3, stride=2)
     group = _groups(build.graph(y), tmp_path)[affine.name]
     assert group.state == state
     assert word in str(group.why)
