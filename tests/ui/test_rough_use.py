@@ -195,13 +195,18 @@ def test_all_or_no_passes(compose: Compose, qtbot: QtBot, desk: Desk, tmp_path: 
     desk.fuse_draft = replace(desk.fuse_draft, step="choose")
     window.go("fuse")
     click(qtbot, window, "no-passes")
-    assert desk.fuse_draft.skip == tuple(info.name for info in FUSION_PASSES)
+    assert desk.fuse_draft.skip == tuple(info.name for info in FUSION_PASSES if not info.asked)
     first = window.pages["fuse"].findChild(QCheckBox, f"pass-{FUSION_PASSES[0].name}")
     assert first is not None
     first.click()
     assert FUSION_PASSES[0].name not in desk.fuse_draft.skip
     click(qtbot, window, "all-passes")
     assert desk.fuse_draft.skip == ()
+    asked = window.pages["fuse"].findChild(QCheckBox, "pass-split-output")
+    assert asked is not None
+    assert not asked.isChecked()
+    asked.click()
+    assert desk.fuse_draft.extra == ("split-output",)
 
 
 def test_an_error_of_ours_is_told(compose: Compose, qtbot: QtBot, desk: Desk) -> None:

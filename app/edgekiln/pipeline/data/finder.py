@@ -57,12 +57,12 @@ def find_preprocessing(
     data = open_data(limited(source, _SAMPLES), known)
     spec = signature.inputs[0]
     intake = intake_of(data, spec, signature)
+    if intake.pixels and takes_bytes(spec):
+        return Found(PRESETS[0], say("The model takes whole numbers: pixels as they are"))
     fed = read_interface(read_graph(model)).feed(spec.name)
     if not intake.pixels:
         evidence = say("The data holds numbers, not pictures: fed as stored")
         return Found(as_fed(Preprocessing(), fed), evidence)
-    if takes_bytes(spec):
-        return Found(PRESETS[0], say("The model takes whole numbers: pixels as they are"))
     presets = tuple(as_fed(p, fed) for p in PRESETS if fits(p, intake.channels))
     if not data.labelled:
         evidence = say("The data is unlabelled, so nothing could be tried: 0..1 is a guess")
