@@ -61,6 +61,42 @@ def test_a_pass_can_be_switched_off(edgekiln: Edgekiln, sample: Path, tmp_path: 
     assert ran.json["after"]["operators"] == ran.json["before"]["operators"]
 
 
+def test_a_single_place_can_be_left(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "f.tflite"
+    fused = edgekiln("fuse", sample / "saved_model", "-o", out, "--json").json
+    group = next(g for g in fused["groups"] if g["fused_by"] == "affine-depthwise")
+    place = f"affine-depthwise@{group['tensor']}"
+    listed = edgekiln("fuse", sample / "saved_model", "-o", out, "--groups")
+    assert f"--leave '{place}'" in listed.out
+    left = edgekiln("fuse", sample / "saved_model", "-o", out, "--leave", place, "--json").json
+    assert left["after"]["operators"] > fused["after"]["operators"]
+    assert [g["state"] for g in left["groups"] if g["tensor"] == group["tensor"]] == ["possible"]
+
+
+@pytest.mark.parametrize("place", ["affine-depthwise", "@x", "affine-depthwise@nowhere"])
+def test_a_place_the_model_has_not_is_named(
+    edgekiln: Edgekiln, sample: Path, tmp_path: Path, place: str
+) -> None:
+    out = tmp_path / "f.tflite"
+    ran = edgekiln("fuse", sample / "saved_model", "-o", out, "--leave", place)
+    assert (ran.code, ran.out) == (1, "")
+    assert place in ran.err
+    assert "--groups" in ran.err
+    assert not out.exists()
+
+
+def test_tensorflow_is_timed_beside_it(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "f.tflite"
+    ran = edgekiln("fuse", sample / "saved_model", "-o", out, "--time-tensorflow", "--json")
+    timed = ran.json["tensorflow"]
+    assert 0 < timed["plain"]["low"] <= timed["plain"]["median"] <= timed["plain"]["high"]
+    assert timed["xla"]["median"] > 0
+    refused = edgekiln("fuse", out, "-o", tmp_path / "g.tflite", "--time-tensorflow")
+    assert refused.code == 1
+    assert "SavedModel" in refused.err
+    assert not (tmp_path / "g.tflite").exists()
+
+
 def test_an_unknown_pass_is_named(edgekiln: Edgekiln, sample: Path, tmp_path: Path) -> None:
     ran = edgekiln("fuse", sample / "saved_model", "-o", tmp_path / "f.tflite", "--skip", "magic")
     assert ran.code == 1

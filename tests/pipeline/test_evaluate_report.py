@@ -19,7 +19,14 @@ from edgekiln.core.device import Health, PushResult
 from edgekiln.core.drawing import Drawing
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import sha256
-from edgekiln.core.fusion import FusionGroup, FusionResult, PassOutcome, Price
+from edgekiln.core.fusion import (
+    FusionGroup,
+    FusionResult,
+    Latency,
+    PassOutcome,
+    Price,
+    SourceLatency,
+)
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
@@ -115,7 +122,7 @@ def everything(judged: tuple[Artifact, DataSource, AccuracyReport]) -> ReportInp
         notes=(say("A note."),),
     )
     return ReportInputs(
-        inspected(artifact), fusion(artifact), quantized, bundle(), pushed(), source
+        inspected(artifact), fusion(artifact), quantized, bundle(), pushed(), source, timed()
     )
 
 
@@ -131,9 +138,16 @@ def fusion(artifact: Artifact) -> FusionResult:
     outcome = PassOutcome("affine-forward", say("Affine into the next"), 2, False, False, 1e-7, 0.0)
     group = FusionGroup("Conv2D + BatchNorm", "conv1", "by-converter", say("The converter did it."))
     return FusionResult(
-        artifact, Price(40, 100, 9, 8, 7), Price(31, 90, 6, 5, 4), 1e-7, 1e-7, 32, "calibration",
-        "litert 2.3.0", (outcome,), (group,), Drawing(()), Drawing(()),
+        artifact, Price(40, 12_345, 9, 8, 7), Price(31, 9_876, 6, 5, 4),
+        1e-7, 1e-7, 32, "calibration", "litert 2.3.0",
+        (outcome,), (group,), Drawing(()), Drawing(()),
+        (say("The input is now uint8."),), (say("It is slower here."),),
     )  # fmt: skip
+
+
+def timed() -> SourceLatency:
+    plain = Latency(7.5, 7.25, 8.0, 30, "tensorflow 2.21.0", 1)
+    return SourceLatency(plain, None, say("XLA refuses the model: no {words}", words="Where"))
 
 
 def bundle() -> Bundle:
@@ -168,6 +182,8 @@ def test_everything_is_in_it(
         "▼ -50.00 points", "18 samples, litert", "10 samples, tflite-runtime", "not usable",
         "The outputs differ there.", "the device has tflite-runtime 2.13.0", "20250101-abc",
         "78,666", "123.5 kB", sha256(judged[0].path), "live", "8 samples", "b" * 64, "A note.",
+        "12,345", "9,876", "The input is now uint8.", "It is slower here.", "7.5 (7.25–8)",
+        "XLA refuses the model: no Where",
         "The converter did it.", "proven equal", "0.993 (litert 2.3.0, 18 samples)",
     ):  # fmt: skip
         assert expected in page.text, expected

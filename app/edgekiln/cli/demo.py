@@ -33,6 +33,7 @@ from edgekiln.core.device import (
 )
 from edgekiln.core.errors import UserError
 from edgekiln.core.fusion import FusionResult
+from edgekiln.core.gain import gain
 from edgekiln.core.model import InspectedModel
 from edgekiln.core.plans import ConvertPlan, DeployPlan, FusionPlan, PackPlan, QuantPlan
 from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
@@ -100,15 +101,7 @@ def make(run: Runner) -> Made:
     )
     artifact = run.step("convert", model.source, ConvertPlan(), Artifact)
     fusion = run.step("fuse", artifact, FusionPlan(data=calibration), FusionResult)
-    run.output.line(
-        "2  Fused: {before} operators became {after}, largest difference {error:.1e} "
-        "on {count} samples ({runtime})",
-        before=fusion.before.operators,
-        after=fusion.after.operators,
-        error=fusion.max_abs_error,
-        count=fusion.proof_samples,
-        runtime=fusion.runtime,
-    )
+    run.output.line("2  Fused: {gain}", gain=run.output.words.render(gain(fusion)))
     quantized = run.step(
         "quantize", fusion.artifact, QuantPlan(calibration, evaluation, TARGET), QuantResult
     )

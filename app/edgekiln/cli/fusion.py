@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 from edgekiln.cli.run import Runner
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.errors import UserError
+from edgekiln.core.fusion import FusionGroup, FusionResult, SourceLatency
+from edgekiln.core.gain import gain, price_rows, source_rows
+from edgekiln.core.text import Text, say
+
+PLACE = "@"  # between a pass and a tensor: `--leave affine-back@conv1/Relu`
 
 
 def print_fusion(result: FusionResult, run: Runner) -> None:
@@ -13,35 +20,50 @@ def print_fusion(result: FusionResult, run: Runner) -> None:
         count = result.after.operators
         output.line("No pass applies: {count} operators stay as they are.", count=count)
         return
-    output.line(
-        "{before} operators became {after}; "
-        "largest difference {error:.1e} on {count} samples ({runtime})",
-        before=result.before.operators,
-        after=result.after.operators,
-        error=result.max_abs_error,
-        count=result.proof_samples,
-        runtime=result.runtime,
-    )
-    _print_price(result, run)
+    output.text(gain(result))
+    rows = [[words.render(label), *figures] for label, *figures in price_rows(result)]
+    output.table([words("Price"), words("Before"), words("After")], rows)
     for told in (*result.interface, *result.notes):
         output.text(told)
     rows = [[p.name, str(p.applied), words.render(p.title)] for p in result.passes]
     output.table([words("Pass"), words("Applied"), ""], rows)
 
 
-def _print_price(result: FusionResult, run: Runner) -> None:
-    """What the model costs before and after, for one sample."""
-    words, before, after = run.output.words, result.before, result.after
+def print_source(source: SourceLatency, run: Runner) -> None:
+    """What TensorFlow takes for the same sample."""
+    words = run.output.words
     rows = [
-        [words("MACs"), f"{before.macs:,}", f"{after.macs:,}"],
-        [words("Bytes moved"), f"{before.bytes_moved:,}", f"{after.bytes_moved:,}"],
-        [words("Arena, bytes"), f"{before.arena_bytes:,}", f"{after.arena_bytes:,}"],
-        [words("File, bytes"), f"{before.file_bytes:,}", f"{after.file_bytes:,}"],
+        [words.render(label), words.render(figure) if isinstance(figure, Text) else figure]
+        for label, figure in source_rows(source)
     ]
-    if before.latency is not None and after.latency is not None:
-        figures = [
-            f"{x.median:.3g} ({x.low:.3g}–{x.high:.3g})" for x in (before.latency, after.latency)
-        ]
-        label = words("ms here, median (quartiles), {runs} runs in turn", runs=after.latency.runs)
-        rows.append([label, *figures])
-    run.output.table([words("Price"), words("Before"), words("After")], rows)
+    run.output.table([words("TensorFlow"), ""], rows)
+
+
+def print_groups(groups: tuple[FusionGroup, ...], run: Runner) -> None:
+    """Each place with its state and its reason; below it what `--leave` calls it, quoted for a
+    shell, since the converter joins names with semicolons."""
+    words = run.output.words
+    states = {
+        "by-converter": words("fused by the converter"),
+        "by-edgekiln": words("fused by EdgeKiln"),
+        "possible": words("possible"),
+        "not-possible": words("not possible"),
+    }
+    rows = [[g.pattern, states[g.state], g.place, words.render(g.why)] for g in groups]
+    run.output.table([words("Operators"), words("State"), words("Place"), words("Why")], rows)
+    run.output.line()
+    run.output.line("Places that can be left:")
+    for name in dict.fromkeys(f"{g.fused_by}{PLACE}{g.tensor}" for g in groups if g.tensor):
+        run.output.line("  --leave {place}", place=shlex.quote(name))
+
+
+def check_places(leave: tuple[tuple[str, str], ...], groups: tuple[FusionGroup, ...]) -> None:
+    """UserError when a place to leave is not one of the model."""
+    known = {(group.fused_by, group.tensor) for group in groups}
+    for name, tensor in leave:
+        if (name, tensor) not in known:
+            raise UserError(
+                say("The model has no place “{place}”.", place=f"{name}{PLACE}{tensor}"),
+                say("The pass does not apply there, or another one was there first."),
+                say("“fuse --groups” lists the places: write --leave PASS@TENSOR"),
+            )

@@ -117,6 +117,14 @@ def _pass_options(parser: argparse.ArgumentParser) -> None:
         dest="extra",
         help=f"passes that are off unless asked for: {asked}",
     )
+    parser.add_argument(
+        "--leave",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PASS@TENSOR",
+        help="single places to leave as they are, named as “fuse --groups” lists them",
+    )
 
 
 def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
@@ -128,6 +136,10 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     fuse.add_argument("-o", "--out", required=True, metavar="OUT.tflite")
     fuse.add_argument("--data", metavar="D", help="samples to prove equality on")
     _pass_options(fuse)
+    fuse.add_argument("--groups", action="store_true", help="list each place and its state")
+    fuse.add_argument(
+        "--time-tensorflow", action="store_true", help="time the source model, plain and with XLA"
+    )
 
     quantize = _command(
         commands, common, "quantize", "make candidates, gate and judge them", models.quantize

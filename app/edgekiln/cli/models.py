@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekiln.cli.fusion import print_fusion
+from edgekiln.cli.fusion import PLACE, check_places, print_fusion, print_groups, print_source
 from edgekiln.cli.output import kilobytes, percent, plain
 from edgekiln.cli.run import (
     Runner,
@@ -22,9 +22,10 @@ from edgekiln.core.accuracy import AccuracyReport, Candidate, EvalInputs, QuantR
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.codec import CodecError, decode, encode
-from edgekiln.core.data import PRESETS, Preprocessing
+from edgekiln.core.data import PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, write_atomic
+from edgekiln.core.fusion import SourceLatency
 from edgekiln.core.model import InspectedModel, TensorSpec
 from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan, PackPlan, QuantPlan
 from edgekiln.core.text import Text, say
@@ -107,19 +108,54 @@ def fuse(arguments: Namespace, run: Runner) -> int:
     """Fuse, prove, and put the result where asked."""
     out = Path(arguments.out)
     check_file(out.absolute())
-    plan = FusionPlan(
-        tuple(arguments.skip),
-        data_source(arguments.data),
-        preprocessing(arguments),
-        extra=tuple(arguments.extra),
-    )
-    result = run.fuse(Path(arguments.model), convert_plan(arguments), plan)
+    data, chosen = data_source(arguments.data), preprocessing(arguments)
+    plan = fusion_plan(arguments, data, chosen)
+    model = Path(arguments.model)
+    source = _time_source(model, arguments, run) if arguments.time_tensorflow else None
+    result = run.fuse(model, convert_plan(arguments), plan)
+    check_places(plan.leave, result.groups)
     result = replace(result, artifact=copy_artifact(result.artifact, out))
-    data: dict[str, Any] = plain(result, run.output.words)
-    del data["drawing_before"], data["drawing_after"]  # for the window
-    run.output.result({"path": str(result.artifact.path), **data})
+    told: dict[str, Any] = plain(result, run.output.words)
+    del told["drawing_before"], told["drawing_after"]  # for the window
+    if source is not None:
+        told["tensorflow"] = plain(source, run.output.words)
+    run.output.result({"path": str(result.artifact.path), **told})
     print_fusion(result, run)
+    if source is not None:
+        print_source(source, run)
+    if arguments.groups:
+        print_groups(result.groups, run)
     return 0
+
+
+def fusion_plan(
+    arguments: Namespace, data: DataSource | None, chosen: Preprocessing | None
+) -> FusionPlan:
+    """`--skip PASS`, `--with PASS` and `--leave PASS@TENSOR`."""
+    leave = []
+    for place in arguments.leave:
+        name, at, tensor = place.partition(PLACE)
+        if not (name and at and tensor):
+            raise UserError(
+                say("“{place}” is no place.", place=place),
+                say("A place is a pass and the tensor it makes."),
+                say("“fuse --groups” lists the places: write --leave PASS@TENSOR"),
+            )
+        leave.append((name, tensor))
+    skip, extra = tuple(arguments.skip), tuple(arguments.extra)
+    return FusionPlan(skip, data, chosen, extra=extra, leave=tuple(leave))
+
+
+def _time_source(model: Path, arguments: Namespace, run: Runner) -> SourceLatency:
+    """TensorFlow's time for the same sample; a `.tflite` has no source to time."""
+    source = run.inspect(model).source
+    if source.kind == "tflite":
+        raise UserError(
+            say("{name} cannot be timed on TensorFlow.", name=model.name),
+            say("A .tflite is run by TFLite only."),
+            say("Give the SavedModel it was made from, or leave out --time-tensorflow."),
+        )
+    return run.step("time-source", source, convert_plan(arguments), SourceLatency)
 
 
 def quantize(arguments: Namespace, run: Runner) -> int:
@@ -130,16 +166,9 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     assert calibration is not None
     load_profile(arguments.target)  # a wrong name is told before the conversion
     chosen_preprocessing = preprocessing(arguments)
-    fused = run.fuse(
-        Path(arguments.model),
-        convert_plan(arguments),
-        FusionPlan(
-            tuple(arguments.skip),
-            calibration,
-            chosen_preprocessing,
-            extra=tuple(arguments.extra),
-        ),
-    )
+    fusing = fusion_plan(arguments, calibration, chosen_preprocessing)
+    fused = run.fuse(Path(arguments.model), convert_plan(arguments), fusing)
+    check_places(fusing.leave, fused.groups)
     plan = QuantPlan(
         calibration,
         evaluation,

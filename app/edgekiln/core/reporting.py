@@ -9,7 +9,7 @@ from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.data import DataSource
 from edgekiln.core.device import PushResult
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.model import InspectedModel
 
 
@@ -23,6 +23,7 @@ class ReportInputs:
     bundle: Bundle | None = None
     push: PushResult | None = None
     evaluation: DataSource | None = None
+    source_latency: SourceLatency | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from edgekiln.core.accuracy import Candidate, QuantResult
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.fusion import FusionResult, SourceLatency
+from edgekiln.core.gain import price_rows, source_rows
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
@@ -31,8 +32,8 @@ def about_model(model: InspectedModel, words: Words) -> Html:
     return section(words.render(say("Model")), facts(rows), _notes(model.notes, words))
 
 
-def about_fusion(fusion: FusionResult, words: Words) -> Html:
-    """What became one operator, with its proof."""
+def about_fusion(fusion: FusionResult, source: SourceLatency | None, words: Words) -> Html:
+    """What became one operator, with its proof and its price."""
     lead = say(
         "{before} operators became {after}. Largest difference of the outputs: {error} "
         "({samples} samples of {data}, {runtime}).",
@@ -47,11 +48,29 @@ def about_fusion(fusion: FusionResult, words: Words) -> Html:
         for p in fusion.passes
     ]  # fmt: skip
     parts: list[Part] = [tag("p", words.render(lead))]
+    parts += [_price(fusion, words), _notes((*fusion.interface, *fusion.notes), words)]
+    if source is not None:
+        parts.append(_source(source, words))
     if rows:
         parts.append(table(heads, rows, frozenset((1, 2))))
     if fusion.groups:
         parts.append(_groups(fusion, words))
     return section(words.render(say("Fusion")), *parts)
+
+
+def _price(fusion: FusionResult, words: Words) -> Html:
+    heads = _heads(words, say("Price"), say("Before"), say("After"))
+    rows = [(words.render(label), *figures) for label, *figures in price_rows(fusion)]
+    return table(heads, rows, frozenset((1, 2)))
+
+
+def _source(source: SourceLatency, words: Words) -> Html:
+    """TensorFlow beside it, for whoever must justify TFLite."""
+    rows: list[tuple[str, Part]] = [
+        (words.render(label), words.render(figure) if isinstance(figure, Text) else figure)
+        for label, figure in source_rows(source)
+    ]
+    return facts(rows)
 
 
 def about_candidates(result: QuantResult, words: Words) -> Html:

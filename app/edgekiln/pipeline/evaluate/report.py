@@ -50,7 +50,7 @@ def render(inputs: ReportInputs, words: Words) -> str:
     name = inputs.model.source.path.name
     chapters: list[Html] = [_head(inputs, words), about_model(inputs.model, words)]
     if inputs.fusion is not None:
-        chapters.append(about_fusion(inputs.fusion, words))
+        chapters.append(about_fusion(inputs.fusion, inputs.source_latency, words))
     if inputs.quantized is not None:
         chapters += _about_quantized(inputs.quantized, inputs, words)
     if inputs.bundle is not None:
