@@ -9,8 +9,21 @@ from typing import Literal
 from edgekiln.core.model import Signature
 from edgekiln.core.text import Text
 
-SchemeName = Literal["float32", "float16", "dynamic-range", "int8", "int8-float-io", "int16x8"]
+SchemeName = Literal[
+    "float32",
+    "float16",
+    "weight-int8",
+    "weight-int4",
+    "dynamic-range",
+    "int8",
+    "int8-float-io",
+    "int8-uint8-io",
+    "int16x8",
+    "mixed",
+]
 
+# Tried unless told otherwise. The others are for special needs: "mixed" is int8 with some operators
+# kept in int16x8 or float, and is searched for when int8 loses too much.
 SCHEMES: tuple[SchemeName, ...] = (
     "float32",
     "float16",
@@ -19,7 +32,15 @@ SCHEMES: tuple[SchemeName, ...] = (
     "int8-float-io",
     "int16x8",
 )
-CALIBRATED_SCHEMES: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int16x8"))
+SPECIAL_SCHEMES: tuple[SchemeName, ...] = (
+    "weight-int8",
+    "weight-int4",
+    "int8-uint8-io",
+    "mixed",
+)
+CALIBRATED_SCHEMES: frozenset[SchemeName] = frozenset(
+    ("int8", "int8-float-io", "int8-uint8-io", "int16x8", "mixed")
+)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature
+from edgekiln.core.quantization import RangeRule
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array
 
-RangeRule = Literal["extremes", "p95", "p75"]
 # Share of the samples whose own highest (lowest) value a range reaches. Averages, which
 # ai-edge-quantizer takes by default, cut the activations of every second sample: on DS-CNN they
 # lose 0.5 to 0.8 points where these lose none.

@@ -16,7 +16,8 @@ from pathlib import Path
 from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
 from edgekiln.core.errors import UserError
-from edgekiln.pipeline.quantize.calibrate import RULES, Calibration, RangeRule
+from edgekiln.core.quantization import RangeRule
+from edgekiln.pipeline.quantize.calibrate import RULES, Calibration
 from edgekiln.pipeline.quantize.engines import (
     Engine,
     Tools,

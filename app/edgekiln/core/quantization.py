@@ -1,0 +1,70 @@
+"""How a candidate is made operator by operator, and what is known of each operator's error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekiln.core.artifact import SchemeName
+from edgekiln.core.text import Text
+
+Precision = Literal["int8", "int16x8", "float32"]
+
+# How a tensor's range is chosen from what calibration saw: the extremes of all samples, shares of
+# the samples' own extremes, a percentile of all values, or the range of least error.
+RangeRule = Literal["extremes", "p95", "p75", "percentile", "mse", "kl"]
+
+# Operators that are not to be int8: (name of the operator's first output tensor, its precision).
+Kept = tuple[tuple[str, Precision], ...]
+
+
+@dataclass(frozen=True)
+class OperatorError:
+    """What int8 does to one operator of the float model, measured on calibration samples.
+
+    `isolated`: the operator in int8 on exact inputs; `accumulated`: in the whole int8 model. SQNR
+    in dB, 10 log10(sum x^2 / sum (x - x')^2); None where it could not be measured (the operator
+    stays float, or its output is no number of its own). `rmse_per_scale` is near 0.289 (1/sqrt 12)
+    for pure rounding. `saturated`: share of the values outside the range.
+    """
+
+    tensor: str  # name of its first output
+    operator: str  # "CONV_2D"
+    place: str  # short name of the layer
+    isolated_sqnr_db: float | None
+    accumulated_sqnr_db: float | None
+    cosine: float | None  # of the isolated output and the exact one
+    rmse_per_scale: float | None
+    low: float
+    high: float
+    saturated: float
+    precision: Precision  # what it has in the int8 candidate; "float32": it stays float
+    why: Text | None = None  # the problem in words, or why it stays float; None when it is fine
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Every operator of a float model in the order it runs, on `samples` calibration samples.
+
+    `ranking`: names of first outputs, the operator that costs the int8 model most first.
+    """
+
+    operators: tuple[OperatorError, ...]
+    ranking: tuple[str, ...]
+    samples: int
+    runtime: str
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One point of the search as it is found: a candidate's figures, before it is chosen or not."""
+
+    scheme: SchemeName
+    kept: Kept  # operators that are not int8
+    operators: int  # of the whole model
+    size_bytes: int
+    loss: float | None  # accuracy lost (without labels: answers changed), as a fraction
+    median_ms: float | None  # one inference on this computer, one thread
+    usable: bool
+    within: bool  # usable, and loses no more than the plan allows
