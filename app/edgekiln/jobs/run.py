@@ -17,6 +17,7 @@ from edgekiln.protocol import (
     VERSION,
     Done,
     Failed,
+    Found,
     Log,
     Message,
     Progress,
@@ -164,6 +165,8 @@ class Run(QObject):
             self._hand_over(message)
         elif isinstance(message, Progress):
             self.job.progress(message.fraction, message.text)
+        elif isinstance(message, Found):
+            self.job.find(message.attempt)
         elif isinstance(message, Log):
             _append(self.child.log, message.line)
         elif isinstance(message, Done | Failed):
