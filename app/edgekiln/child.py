@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 
 from edgekiln.core.codec import decode, encode
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import sweep
+from edgekiln.core.files import ARTIFACTS, sweep
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
 from edgekiln.protocol import (
@@ -86,7 +86,7 @@ def run_step(
             _end(child)
             if child.returncode != 0:
                 sweep(root, child.pid)
-                sweep(root / "artifacts", child.pid)
+                sweep(root / ARTIFACTS, child.pid)
         if isinstance(answer, Done) and child.returncode == 0:
             return decode(result_type, answer.result)
         if isinstance(answer, Failed):

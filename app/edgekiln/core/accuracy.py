@@ -7,6 +7,8 @@ from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
+from edgekiln.core.plans import Goal, Limit
+from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.text import Text
 
 
@@ -75,6 +77,8 @@ class Candidate:
     verdict: Verdict
     report: AccuracyReport | None
     on_target: TargetReport | None
+    kept: Kept = ()  # of "mixed": the operators that are not int8
+    operators: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,12 @@ class QuantResult:
     preprocessing_evidence: Text
     calibration_samples: int
     notes: tuple[Text, ...] = ()
+    sensitivity: Sensitivity | None = None  # of the float model's operators to int8
+    attempts: tuple[Attempt, ...] = ()  # all that was tried, in the order it was found
+    goal: Goal = "size"
+    limit_on: Limit = "accuracy"
+    max_drop: float = 0.01
+    random: bool = False  # made from random numbers: its accuracy is unknown
 
     def candidate(self, scheme: str) -> Candidate:
         """The candidate of a scheme; KeyError when it was not asked for."""

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTemporaryDir
 
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import sweep
+from edgekiln.core.files import ARTIFACTS, sweep
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Job
 from edgekiln.protocol import (
@@ -187,7 +187,7 @@ class Run(QObject):
     def _judge(self) -> None:
         job, answer = self.job, self._answer
         if not self.child.clean() and self.child.ready is not None:
-            sweep(self._root / "artifacts", self.child.ready.pid)
+            sweep(self._root / ARTIFACTS, self.child.ready.pid)
         if job.state == "cancelling":
             job.cancelled()
         elif isinstance(answer, Failed) and not self._nonsense:

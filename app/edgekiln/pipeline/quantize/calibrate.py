@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature
 from edgekiln.core.quantization import RangeRule
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.data.arrays import Array, load_arrays
 
 # Share of the samples whose own highest (lowest) value a range reaches. Averages, which
 # ai-edge-quantizer takes by default, cut the activations of every second sample: on DS-CNN they
@@ -92,6 +93,50 @@ def calibrate(
         data = {signature.key: list(_feeds(signature, samples, rows))}
         calibrator.calibrate(data, manager)
     return _calibration(calibrator.get_model_qsvs(), count)
+
+
+@dataclass(frozen=True)
+class CalibrationInputs:
+    """The float model and its samples."""
+
+    model: Artifact
+    samples: Path
+
+
+@dataclass(frozen=True)
+class CalibrationPlan:
+    """Nothing to decide."""
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """The calibration file."""
+
+    path: Path
+
+
+def calibrate_model(
+    inputs: CalibrationInputs, plan: CalibrationPlan, out_dir: Path, report: Report
+) -> CalibrationResult:
+    """The step."""
+    del plan
+    model = inputs.model
+    seen = calibrate(model.path, model.signature, load_arrays(inputs.samples), report)
+    arrays = {f"low/{n}": a for n, a in seen.lows.items()}
+    arrays |= {f"high/{n}": a for n, a in seen.highs.items()}
+    from edgekiln.pipeline.data.arrays import save_arrays
+
+    out = out_dir / "calibration.npz"
+    save_arrays(out, arrays)
+    return CalibrationResult(out)
+
+
+def load_calibration(path: Path) -> Calibration:
+    """From its file."""
+    arrays = load_arrays(path)
+    lows = {n[4:]: a for n, a in arrays.items() if n.startswith("low/")}
+    highs = {n[5:]: a for n, a in arrays.items() if n.startswith("high/")}
+    return Calibration(lows, highs, len(next(iter(lows.values()))))
 
 
 def _calibrator(model: Path) -> Any:

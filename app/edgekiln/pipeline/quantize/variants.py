@@ -16,14 +16,21 @@ from pathlib import Path
 from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
 from edgekiln.core.errors import UserError
-from edgekiln.core.quantization import RangeRule
-from edgekiln.pipeline.quantize.calibrate import RULES, Calibration
+from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.calibrate import (
+    RULES,
+    Calibration,
+    for_bytes,
+    load_calibration,
+)
 from edgekiln.pipeline.quantize.engines import (
     Engine,
     Tools,
     quantize_by_recipe,
     quantize_by_tensorflow,
 )
+from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST, Run, Score, Trial, run_on, score
 
 CHILDREN = 2  # interpreters at once
@@ -61,6 +68,19 @@ class Kiln:
     calibration: Calibration | None
     trial: Trial
 
+    @classmethod
+    def of(cls, model: Artifact, calibration: Path | None, table: Table, trial: Trial) -> Kiln:
+        """From what lies on the table."""
+        if calibration is None:
+            return cls(model, None, trial)
+        fed = read_graph(model.path).main.inputs[0].name
+        seen = load_calibration(calibration)
+        return cls(model, for_bytes(seen, fed, table.preprocessing), trial)
+
+    def make_mixed(self, kept: Kept, rule: RangeRule) -> Variant:
+        """int8 but for the operators that are kept."""
+        return self._try(self._by_recipe("mixed", rule, kept))
+
     def make(self, scheme: SchemeName) -> Variant:
         """The best variant of a scheme. Whatever the quantizer raises comes through."""
         if scheme == "float32":
@@ -81,7 +101,9 @@ class Kiln:
             tried += self._by_tensorflow(scheme)
         return nearest(tried, count)
 
-    def _by_recipe(self, scheme: SchemeName, rule: RangeRule | None = None) -> _Made:
+    def _by_recipe(
+        self, scheme: SchemeName, rule: RangeRule | None = None, kept: Kept = ()
+    ) -> _Made:
         ranges = None if rule is None else _known(self.calibration).ranges(rule)
         out = self.trial.folder / f"{scheme}-{rule or 'made'}.tflite"
         tools = quantize_by_recipe(self.model.path, scheme, ranges, out)
