@@ -124,6 +124,16 @@ class GraphBuilder:
         options = schema.ConcatenationOptionsT(axis=axis)
         return self.op("CONCATENATION", [*parts], tuple(shape), options)
 
+    def split(self, x: Tensor, count: int) -> list[Tensor]:
+        """Equal parts of the last axis."""
+        shape = (*x.shape[:-1], x.shape[-1] // count)
+        axis = self.integers(len(shape) - 1)
+        options = schema.SplitOptionsT(numSplits=count)
+        first = self.op("SPLIT", [axis, x], shape, options)
+        rest = [self._tensor(self._name("split"), shape) for _ in range(count - 1)]
+        self._subgraph.operators[-1].outputs.extend(rest)
+        return [first, *rest]
+
     def pool(
         self,
         kind: str,

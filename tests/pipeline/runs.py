@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekiln.child import run_step
+from edgekiln.core.artifact import SchemeName
 from edgekiln.core.inference import InferInputs, InferPlan, InferResult
+from edgekiln.core.quantization import Kept
 from edgekiln.pipeline.fuse.passes import PASSES
 from edgekiln.pipeline.graph.graph import Graph
+from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
+from pipeline.conftest import run_python
 
 Outputs = dict[str, NDArray[Any]]
+QuantizeJob = tuple[Path, Outputs, SchemeName, Kept, Path]  # model, all tensors, …, the file
+DRIVER = Path(__file__).parent / "quantize_driver.py"
 
 
 def random_samples(graph: Graph, count: int = 4, seed: int = 1) -> Outputs:
@@ -41,6 +49,30 @@ def run_graph(graph: Graph, samples: Outputs, folder: Path, name: str) -> Output
     """The same for a graph, written first."""
     write_graph(graph, folder / f"{name}.tflite")
     return run_file(folder / f"{name}.tflite", samples, folder)
+
+
+def all_tensors(model: Path, samples: Outputs, folder: Path) -> Outputs:
+    """Every float tensor a model computes, by its name, and its inputs."""
+    graph = read_graph(model)
+    main = graph.main
+    made = [tensor for op in main.operators for tensor in op.outputs if tensor.dtype == "float32"]
+    main.outputs = made
+    graph.signatures[0].outputs = [(tensor.name, tensor) for tensor in made]
+    return {**samples, **run_graph(graph, samples, folder, "all-tensors")}
+
+
+def quantize_all(jobs: Sequence[QuantizeJob], folder: Path) -> None:
+    """Make all files in one child."""
+    listed = [
+        [str(model), {name: _ends(rows) for name, rows in seen.items()}, scheme, kept, str(out)]
+        for model, seen, scheme, kept, out in jobs
+    ]
+    (folder / "quantize.json").write_text(json.dumps(listed))
+    run_python(DRIVER, folder / "quantize.json")
+
+
+def _ends(rows: Any) -> tuple[float, float]:
+    return float(np.min(rows)), float(np.max(rows))
 
 
 def fuse_all(graph: Graph, *names: str) -> dict[str, int]:

@@ -33,9 +33,13 @@ SCHEME_TEXTS: dict[SchemeName, Text] = {
     "float32": say("As it is, for comparison"),
     "float16": say("Half the size; computes in float32"),
     "dynamic-range": say("Weights int8, computes in float; no calibration"),
+    "weight-int8": say("Weights int8, computes in float: small, and close to float"),
+    "weight-int4": say("Weights int4, computes in float: smallest, for new runtimes only"),
     "int8": say("Weights and values int8, int8 at the edges: smallest and fastest"),
     "int8-float-io": say("int8 inside, float at the edges: nothing to change around it"),
+    "int8-uint8-io": say("int8 inside, uint8 at the edges: takes a camera's bytes as they are"),
     "int16x8": say("Values int16, weights int8: closest to float"),
+    "mixed": say("int8, but for the few operators that lose most by it"),
 }
 
 

@@ -39,13 +39,14 @@ class Edges:
 _SCHEMES: dict[str, tuple[SchemeName, Edges]] = {
     "int8": ("int8", Edges("int8", "int8")),
     "int8-float-io": ("int8-float-io", Edges("float32", "int8")),
+    "int8-uint8-io": ("int8-uint8-io", Edges("uint8", "int8")),
     "int16x8": ("int16x8", Edges("float32", "int16")),
 }
 
 
 def quantize_stock(inputs: Artifact, plan: StockPlan, out_dir: Path, report: Report) -> Artifact:
-    """Calibrate on `plan.samples` and quantize to "int8", "int8-float-io" or "int16x8" (float at
-    the edges). Convolutions per channel, Dense per tensor: older runtimes compute a per-channel
+    """Calibrate on `plan.samples` and quantize to "int8", "int8-float-io", "int8-uint8-io" or
+    "int16x8" (float at the edges). Convolutions per channel, Dense per tensor: older runtimes compute a per-channel
     FULLY_CONNECTED wrongly. Signature and its names stay. KeyError for another scheme."""
     scheme, edges = _SCHEMES[plan.scheme]
     report(0.0, say("Starting TensorFlow"))

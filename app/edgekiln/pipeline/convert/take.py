@@ -62,10 +62,14 @@ def scheme_of(graph: Graph) -> SchemeName:
     flowing = {t.dtype for t in tensors if not t.is_constant and t.quantization is not None}
     constant = {t.dtype for t in tensors if t.is_constant and t.quantization is not None}
     if "int16" in flowing:
-        return "int16x8"
+        return "mixed" if "int8" in flowing else "int16x8"
     if flowing & {"int8", "uint8"}:
-        is_float = any(tensor.dtype == "float32" for tensor in graph.main.inputs)
-        return "int8-float-io" if is_float else "int8"
+        edges = {tensor.dtype for tensor in graph.main.inputs}
+        if "float32" in edges:
+            return "int8-float-io"
+        return "int8-uint8-io" if "int8" in flowing and "uint8" in edges else "int8"
     if constant & {"int8", "uint8", "int4"}:
-        return "dynamic-range"
+        if not graph.has_operator("DEQUANTIZE"):
+            return "dynamic-range"
+        return "weight-int4" if "int4" in constant else "weight-int8"
     return "float16" if any(t.is_constant and t.dtype == "float16" for t in tensors) else "float32"

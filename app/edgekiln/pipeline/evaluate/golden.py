@@ -19,9 +19,13 @@ from edgekiln.pipeline.evaluate.runtimes import run_model, stand_in
 _TOLERANCE: dict[SchemeName, float] = {
     "float32": 1e-3,
     "float16": 1e-2,
+    "weight-int8": 1e-2,
+    "weight-int4": 1e-2,
     "dynamic-range": 0.1,
     "int8": 0.1,
     "int8-float-io": 0.1,
+    "int8-uint8-io": 0.1,
+    "mixed": 0.1,
     "int16x8": 0.02,
 }
 

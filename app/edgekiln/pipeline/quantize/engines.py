@@ -9,26 +9,36 @@ from typing import Literal
 
 from edgekiln.child import run_step
 from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.errors import UserError
 from edgekiln.core.files import write_atomic
 from edgekiln.core.inference import StockPlan
+from edgekiln.core.quantization import Kept
+from edgekiln.core.text import say
+from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
 from edgekiln.pipeline.quantize.biases import repair_biases
 from edgekiln.pipeline.quantize.calibrate import Ranges
+from edgekiln.pipeline.quantize.edges import widen_by_float
 from edgekiln.pipeline.quantize.recipes import recipe_for
 
 Engine = Literal["ai-edge-quantizer", "tensorflow", "none"]
 Tools = tuple[tuple[str, str], ...]
 
 
-def quantize_by_recipe(model: Path, scheme: SchemeName, ranges: Ranges | None, out: Path) -> Tools:
-    """Write `model` quantized by ai-edge-quantizer to `out`; `ranges` for the calibrated schemes.
+def quantize_by_recipe(
+    model: Path, scheme: SchemeName, ranges: Ranges | None, out: Path, kept: Kept = ()
+) -> Tools:
+    """Write `model` quantized by ai-edge-quantizer to `out`; `ranges` for the calibrated schemes,
+    `kept` for "mixed": the operators that are not int8, by the name of their first output.
 
-    Raises whatever the quantizer raises for a graph it cannot do.
+    UserError for an operator that is not there; else raises whatever the quantizer raises for a
+    graph it cannot do.
     """
     from ai_edge_quantizer import quantizer
 
-    maker = quantizer.Quantizer(str(model), recipe_for(scheme))
+    original = read_graph(model)
+    maker = quantizer.Quantizer(str(model), recipe_for(scheme, _by_scope(original, kept)))
     with warnings.catch_warnings():
         # A channel of zeros divides by its own scale; repair_biases puts right what comes of it.
         warnings.filterwarnings("ignore", category=RuntimeWarning)
@@ -38,11 +48,28 @@ def quantize_by_recipe(model: Path, scheme: SchemeName, ranges: Ranges | None, o
     write_atomic(out, bytes(made.quantized_model))
     tool = ("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))
     graph = read_graph(out)
-    repaired = repair_biases(graph, read_graph(model)) if ranges is not None else 0
-    if not repaired:
-        return (tool,)
-    write_graph(graph, out)
-    return (tool, ("repaired-biases", str(repaired)))
+    repaired = repair_biases(graph, original) if ranges is not None else 0
+    widened = widen_by_float(graph)
+    if repaired or widened:
+        write_graph(graph, out)
+    return (tool, ("repaired-biases", str(repaired))) if repaired else (tool,)
+
+
+def _by_scope(graph: Graph, kept: Kept) -> Kept:
+    """Operators by the names of all their outputs, as ai-edge-quantizer knows them."""
+    scopes = {
+        operator.outputs[0].name: ";".join(tensor.name for tensor in operator.outputs)
+        for operator in graph.operators()
+        if operator.outputs
+    }
+    for name, _ in kept:
+        if name not in scopes:
+            raise UserError(
+                say("No operator of the model makes “{name}”.", name=name),
+                say("Operators to keep are named after their first output in the float model."),
+                say("Take the names from the sensitivity table of this model."),
+            )
+    return tuple((scopes[name], precision) for name, precision in kept)
 
 
 def quantize_by_tensorflow(

@@ -36,9 +36,13 @@ TOLERANCE: Mapping[SchemeName, float] = {
     "float32": 0.01,
     "float16": 0.01,
     "int16x8": 0.05,
+    "weight-int8": 0.01,
+    "weight-int4": 0.01,
     "dynamic-range": 0.2,
     "int8": 0.2,
     "int8-float-io": 0.2,
+    "int8-uint8-io": 0.2,
+    "mixed": 0.2,
 }
 
 
