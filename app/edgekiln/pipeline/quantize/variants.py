@@ -106,7 +106,7 @@ class Kiln:
     ) -> _Made:
         ranges = None if rule is None else _known(self.calibration).ranges(rule)
         out = self.trial.folder / f"{scheme}-{rule or 'made'}.tflite"
-        tools = quantize_by_recipe(self.model.path, scheme, ranges, out)
+        tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept)
         chosen: Tools = () if rule is None else (("ranges", rule),)
         return _Made(out, "ai-edge-quantizer", tools + chosen)
 
