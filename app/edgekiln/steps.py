@@ -49,6 +49,7 @@ STEPS: dict[str, Step] = {
     "inspect-source": Step("edgekiln.pipeline.convert.describe", "describe"),
     "convert": Step("edgekiln.pipeline.convert.convert", "convert"),
     "fuse": Step("edgekiln.pipeline.fuse.fuse", "fuse"),
+    "calibrate": Step("edgekiln.pipeline.quantize.calibrate_model", "calibrate_model"),
     "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize"),
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
@@ -142,6 +143,10 @@ def _content(data: Any) -> Any:
     content = {key: _content(value) for key, value in data.items()}
     if kind in ("Artifact", "ModelSource"):
         content.pop("path")
+    if kind == "CalibrationInputs":
+        content.pop("samples")  # their digest is beside
+    if kind == "CalibrationPlan":
+        content.pop("carry_on")
     if kind == "DataSource":
         content["path"] = _data_fingerprint(Path(data["path"]))
     return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from edgekiln.core.data import Preprocessing
 from edgekiln.core.plans import QuantPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import load_arrays
+from edgekiln.pipeline.data.arrays import digests, load_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, limited, write_samples
 from edgekiln.pipeline.graph.interface import read_interface
@@ -92,14 +91,5 @@ def _shared(calibration: Path, evaluation: Path) -> int:
     """How many evaluation samples are, bit by bit, calibration samples (0 when too large)."""
     if evaluation.stat().st_size > _READABLE_BYTES:
         return 0
-    known = set(_digests(calibration))
-    return sum(digest in known for digest in _digests(evaluation))
-
-
-def _digests(samples: Path) -> Iterator[bytes]:
-    arrays = load_arrays(samples)
-    for rows in zip(*(arrays[name] for name in sorted(arrays)), strict=True):
-        digest = hashlib.blake2b(digest_size=16)
-        for row in rows:
-            digest.update(row.tobytes())
-        yield digest.digest()
+    known = set(digests(load_arrays(calibration)))
+    return sum(digest in known for digest in digests(load_arrays(evaluation)))
