@@ -72,8 +72,13 @@ def quant_plan(arguments: Namespace) -> QuantPlan:
         limit_on="accuracy" if share is None else "agreement",
         kept=_kept(arguments.keep),
         search_seconds=60 * arguments.minutes,
+        calibration_file=_file(arguments.calibration_file),
         cluster=arguments.cluster,
     )
+
+
+def _file(path: str | None) -> Path | None:
+    return None if path is None else Path(path).absolute()
 
 
 def _kept(places: list[str]) -> Kept:
@@ -111,7 +116,12 @@ def _copied(result: QuantResult, folder: Path) -> QuantResult:
             copy_atomic(artifact.path, copy)
             candidate = replace(candidate, artifact=replace(artifact, path=copy))
         candidates.append(candidate)
-    return replace(result, candidates=tuple(candidates))
+    calibration = result.calibration
+    if calibration is not None:
+        copy = folder / calibration.name
+        copy_atomic(calibration, copy)
+        calibration = copy
+    return replace(result, candidates=tuple(candidates), calibration=calibration)
 
 
 def quantized_json(result: QuantResult, run: Runner) -> dict[str, Any]:

@@ -163,6 +163,9 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     quantize.add_argument(
         "--minutes", type=float, default=3.0, help="for the search of operators to keep; 0: none"
     )
+    quantize.add_argument(
+        "--calibration-file", metavar="FILE.npz", help="ranges that an earlier run left"
+    )
     quantize.add_argument("--cluster", default="", metavar="ADDRESS", help="a Dask scheduler")
     quantize.add_argument("-o", "--out", required=True, metavar="DIR")
 

@@ -99,6 +99,7 @@ class QuantResult:
     goal: Goal = "size"
     limit_on: Limit = "accuracy"
     max_drop: float = 0.01
+    calibration: Path | None = None  # the file with the ranges, to be used again
     random: bool = False  # made from random numbers: its accuracy is unknown
 
     def candidate(self, scheme: str) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from edgekiln.core.artifact import SCHEMES, SchemeName
@@ -72,6 +73,7 @@ class QuantPlan:
     limit_on: Limit = "accuracy"
     kept: Kept = ()  # operators of "mixed" chosen by hand; none: they are searched for
     search_seconds: float = 180.0  # for the search of operators to keep; 0: no search
+    calibration_file: Path | None = None  # ranges seen before, instead of calibrating again
     cluster: str = ""  # address of a Dask scheduler; "": the cores of this computer
 
     @property

@@ -47,14 +47,14 @@ class CandidateInputs:
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """`kept` and `rule` make a "mixed" one. Without `gated` it is tried on the fast runtime alone,
-    quickly, and is not usable."""
+    """`kept`: the operators of a "mixed" one that are not int8; `rule`: the rule of its ranges,
+    None tries all. Without `gated` it is tried on the fast runtime alone, and is not usable."""
 
     scheme: SchemeName
     target: str
     target_samples: int
     kept: Kept = ()
-    rule: RangeRule = "extremes"
+    rule: RangeRule | None = None
     gated: bool = True
 
 
@@ -98,8 +98,8 @@ class _Firing:
     def make(self) -> Variant:
         """Whatever the quantizer raises comes through."""
         kiln = Kiln.of(self.inputs.model, self.inputs.calibration, self.inputs.table, self._trial())
-        if self.plan.scheme == "mixed":
-            return kiln.make_mixed(self.plan.kept, self.plan.rule)
+        if self.plan.scheme == "mixed" or self.plan.rule is not None:
+            return kiln.make_one(self.plan.scheme, self.plan.rule or "extremes", self.plan.kept)
         return kiln.make(self.plan.scheme)
 
     def keep(self, variant: Variant) -> Artifact:

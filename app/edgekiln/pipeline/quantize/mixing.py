@@ -33,13 +33,13 @@ def is_wanted(batch: Batch, candidates: Sequence[Candidate]) -> bool:
     return bool(integers) or "mixed" in plan.schemes
 
 
-def rule_of(candidates: Sequence[Candidate]) -> RangeRule:
-    """The rule of ranges that was best for int8."""
+def rule_of(candidates: Sequence[Candidate]) -> RangeRule | None:
+    """The rule of ranges that was best for int8; None when it was made by another engine."""
     for candidate in candidates:
         if candidate.scheme in INTEGER and candidate.artifact is not None:
             chosen = dict(candidate.artifact.made_by).get("ranges")
-            return next((rule for rule in get_args(RangeRule) if rule == chosen), "extremes")
-    return "extremes"
+            return next((rule for rule in get_args(RangeRule) if rule == chosen), None)
+    return None
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Mixing:
     """One search for a mixed candidate, with all it tried and what there is to say of it."""
 
     batch: Batch
-    rule: RangeRule
+    rule: RangeRule | None
     report: Report
     attempts: list[Attempt] = field(default_factory=list)
     notes: list[Text] = field(default_factory=list)
@@ -107,8 +107,7 @@ class Mixing:
         return candidate
 
     def _submit(self, kept: Kept, *, gated: bool) -> Future[Candidate]:
-        plan = self.batch.candidate_plan("mixed", kept, self.rule, gated=gated)
-        return self.batch.where.submit("candidate", self.batch.inputs, plan, Candidate)
+        return self.batch.submit("mixed", kept, self.rule, gated=gated)
 
     def _found(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

@@ -8,7 +8,7 @@ on where it stopped, and a second one with another limit starts from what is kno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,12 +61,13 @@ def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -
         preprocessing=table.preprocessing,
         preprocessing_evidence=table.evidence,
         calibration_samples=table.calibration.count,
-        notes=(*table.notes, *made.notes),
+        notes=(*batch.notes, *made.notes),
         sensitivity=sensitivity,
         attempts=made.attempts,
         goal=plan.goal,
         limit_on=plan.limit_on,
         max_drop=plan.max_drop,
+        calibration=_kept_file(batch.calibration, out_dir),
         random=table.random,
     )
 
@@ -106,20 +107,22 @@ def _candidates(batch: Batch, report: Report) -> _Made:
     attempts = [batch.attempt(batch.float_candidate)]
     report(0.0, say("Making candidates"), attempts[0])
     schemes = [s for s in plan.schemes if s not in ("float32", "mixed")]
+    leader = next((scheme for scheme in schemes if scheme in INTEGER), None)
+    followers = [s for s in schemes if s in INTEGER and s != leader]
     # The slowest first, or it would run alone at the end: 16-bit kernels are the plain ones
-    schemes.sort(key=lambda scheme: scheme != _SLOWEST)
-    pending = [
-        batch.where.submit("candidate", batch.inputs, batch.candidate_plan(scheme), Candidate)
-        for scheme in schemes
-    ]
+    first = sorted(set(schemes) - set(followers), key=lambda s: (s != _SLOWEST, s != leader))
+    pending = {batch.submit(scheme) for scheme in first}
     judged = {"float32": batch.float_candidate}
-    for future in as_completed(pending):
-        candidate = future.result()
-        judged[candidate.scheme] = candidate
-        done = len(judged) / (len(pending) + 1)
-        told = say("Judged {scheme}", scheme=candidate.scheme)
-        attempts.append(batch.attempt(candidate))
-        report(done, told, attempts[-1])
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for candidate in (future.result() for future in done):
+            judged[candidate.scheme] = candidate
+            attempts.append(batch.attempt(candidate))
+            told = say("Judged {scheme}", scheme=candidate.scheme)
+            report(len(judged) / (len(schemes) + 1), told, attempts[-1])
+            if candidate.scheme == leader:  # what is best for its ranges is so for theirs
+                rule = rule_of([candidate])
+                pending |= {batch.submit(scheme, rule=rule) for scheme in followers}
     return _Made(tuple(judged[s] for s in plan.schemes if s in judged), tuple(attempts))
 
 
@@ -146,6 +149,13 @@ def _mixed(
     else:
         found = None if sensitivity is None else mixing.find(sensitivity)
     return _Made(() if found is None else (found,), tuple(mixing.attempts), tuple(mixing.notes))
+
+
+def _kept_file(calibration: Path | None, out_dir: Path) -> Path | None:
+    if calibration is None:
+        return None
+    copy_atomic(calibration, out_dir / "calibration.npz")
+    return out_dir / "calibration.npz"
 
 
 def _gathered(candidate: Candidate, out_dir: Path) -> Candidate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.plans import TablePlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
+from edgekiln.pipeline.data.arrays import digest, digests, load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.labels import UNLABELLED
 from edgekiln.pipeline.data.noise import random_inputs
@@ -34,7 +33,8 @@ class Table:
     """Preprocessing with what speaks for it, samples to calibrate and to judge on, and notes.
 
     `few`: the first calibration samples, for the gate; `reference`: what the float model computes
-    on the calibration samples, an `.npz` by output name. `random`: the samples are random numbers.
+    on the calibration samples, an `.npz` by output name; `digest`: of the calibration samples.
+    `random`: they are random numbers.
     """
 
     preprocessing: Preprocessing
@@ -43,6 +43,7 @@ class Table:
     evaluation: Samples
     few: Path
     reference: Path
+    digest: str
     notes: tuple[Text, ...]
     random: bool = False
 
@@ -79,6 +80,7 @@ def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) 
         evaluation,
         first_rows(calibration.path, GATE_SAMPLES, out_dir / "few.npz"),
         _reference(inputs, calibration.path, out_dir, part_of(report, 0.9, 1.0)),
+        digest(load_arrays(calibration.path)),
         tuple(_notes(calibration, None if plan.evaluation is None else evaluation)),
     )
 
@@ -94,7 +96,10 @@ def _random_table(model: Artifact, out_dir: Path, report: Report) -> Table:
     few = first_rows(path, GATE_SAMPLES, out_dir / "few.npz")
     reference = _reference(model, path, out_dir, report)
     evidence = say("No data was given")
-    return Table(Preprocessing(), evidence, samples, samples, few, reference, (note,), random=True)
+    known = digest(inputs)
+    return Table(
+        Preprocessing(), evidence, samples, samples, few, reference, known, (note,), random=True
+    )
 
 
 def _reference(model: Artifact, samples: Path, out_dir: Path, report: Report) -> Path:
@@ -146,14 +151,5 @@ def _shared(calibration: Path, evaluation: Path) -> int:
     """How many evaluation samples are, bit by bit, calibration samples (0 when too large)."""
     if evaluation.stat().st_size > _READABLE_BYTES:
         return 0
-    known = set(_digests(calibration))
-    return sum(digest in known for digest in _digests(evaluation))
-
-
-def _digests(samples: Path) -> Iterator[bytes]:
-    arrays = load_arrays(samples)
-    for rows in zip(*(arrays[name] for name in sorted(arrays)), strict=True):
-        digest = hashlib.blake2b(digest_size=16)
-        for row in rows:
-            digest.update(row.tobytes())
-        yield digest.digest()
+    known = set(digests(load_arrays(calibration)))
+    return sum(each in known for each in digests(load_arrays(evaluation)))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
@@ -19,11 +20,11 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import Kept, RangeRule
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.quantize.calibrate import (
-    RULES,
+    SAMPLE_RULES,
     Calibration,
     for_bytes,
-    load_calibration,
 )
+from edgekiln.pipeline.quantize.calibration_file import load_calibration
 from edgekiln.pipeline.quantize.engines import (
     Engine,
     Tools,
@@ -74,12 +75,12 @@ class Kiln:
         if calibration is None:
             return cls(model, None, trial)
         fed = read_graph(model.path).main.inputs[0].name
-        seen = load_calibration(calibration)
+        seen, _ = load_calibration(calibration, model.sha256)
         return cls(model, for_bytes(seen, fed, table.preprocessing), trial)
 
-    def make_mixed(self, kept: Kept, rule: RangeRule) -> Variant:
-        """int8 but for the operators that are kept."""
-        return self._try(self._by_recipe("mixed", rule, kept))
+    def make_one(self, scheme: SchemeName, rule: RangeRule, kept: Kept = ()) -> Variant:
+        """A calibrated scheme by a rule that is known; `kept` operators are not int8."""
+        return self._try(self._by_recipe(scheme, rule, kept))
 
     def make(self, scheme: SchemeName) -> Variant:
         """The best variant of a scheme. Whatever the quantizer raises comes through."""
@@ -89,7 +90,7 @@ class Kiln:
             return self._try(self._by_recipe(scheme))
         count = len(self.trial.labels)
         try:
-            made = [self._by_recipe(scheme, rule) for rule in RULES]
+            made = [self._by_recipe(scheme, rule) for rule in _rules(scheme)]
         except Exception:
             # It raises anything for a graph it cannot do; the other engine may do it
             if not (tried := self._by_tensorflow(scheme)):
@@ -142,6 +143,11 @@ def is_good(seen: Score | None) -> bool:
     if seen is None:
         return False
     return seen.error <= _GOOD_ERROR or (seen.agreement or 0.0) >= _GOOD_AGREEMENT
+
+
+def _rules(scheme: SchemeName) -> Sequence[RangeRule]:
+    """16 bits are fine enough for every value: cutting some off gains nothing."""
+    return tuple(SAMPLE_RULES) if scheme == "int16x8" else get_args(RangeRule)
 
 
 def _known(calibration: Calibration | None) -> Calibration:
