@@ -12,6 +12,7 @@ from edgekiln.core.artifact import Artifact, SchemeName
 from edgekiln.core.files import write_atomic
 from edgekiln.core.inference import StockPlan
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.versions import stamp_needed_runtime
 from edgekiln.pipeline.graph.write import write_graph
 from edgekiln.pipeline.quantize.biases import repair_biases
 from edgekiln.pipeline.quantize.calibrate import Ranges
@@ -39,10 +40,9 @@ def quantize_by_recipe(model: Path, scheme: SchemeName, ranges: Ranges | None, o
     tool = ("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))
     graph = read_graph(out)
     repaired = repair_biases(graph, read_graph(model)) if ranges is not None else 0
-    if not repaired:
-        return (tool,)
+    stamp_needed_runtime(graph)  # the quantizer leaves the versions of the float model
     write_graph(graph, out)
-    return (tool, ("repaired-biases", str(repaired)))
+    return (tool, ("repaired-biases", str(repaired))) if repaired else (tool,)
 
 
 def quantize_by_tensorflow(
