@@ -67,9 +67,10 @@ def test_hybrid_dense_with_channel_scales_needs_2_17_whatever_the_file_says(
     assert "FULLY_CONNECTED" in str(why)
 
 
-def test_hybrid_dense_with_one_scale_keeps_its_version() -> None:
+def test_hybrid_dense_with_one_scale_runs_on_old_runtimes() -> None:
     graph = _dense_graph()
-    assert true_version(_make_hybrid(graph, scales=1)) == 1
+    assert true_version(_make_hybrid(graph, scales=1)) == 3
+    assert runs_on(graph, "2.13.0") is None
 
 
 @pytest.mark.parametrize(
