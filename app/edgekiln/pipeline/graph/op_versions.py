@@ -8,7 +8,7 @@ highest an operator uses is the one it needs. We leave op_version.cc where it is
 - Activations in int16: it finds no convolution of them, because it asks for a second output; and
   takes every one for one with 32-bit biases, which runtimes before 2.15 lack, because a default
   counts as set. With 64-bit biases they compute right on 2.14. It takes ADD's and SUB's scales for
-  powers of two, which they seldom are.
+  powers of two, which they seldom are. Its version 5 of the LSTMs is in no runtime.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STRANGE = frozenset(("bfloat16", "int2", "uint4", "float8e4m3fn", "float8e5m2")
 def needed_version(operator: Operator) -> int | None:
     """The version the operator needs; None where no rule is known and the file's word counts: a
     custom operator, one without a rule, one on a type the rules do not know."""
-    features = None if operator.is_custom else _RULES.get(operator.name)
+    features = None if operator.is_custom else RULES.get(operator.name)
     if features is None or _is_strange(operator):
         return None
     least = _LEAST.get(operator.name, 1)
@@ -43,7 +43,7 @@ def set_versions(graph: Graph) -> None:
 
 
 def _highest(name: str) -> int:
-    return max([_LEAST.get(name, 1), *(version for version, _ in _RULES[name])])
+    return max([_LEAST.get(name, 1), *(version for version, _ in RULES[name])])
 
 
 def _is_strange(operator: Operator) -> bool:
@@ -183,10 +183,9 @@ _RECURRENT_NAMES = (
     *("BIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_LSTM"),
 )
 _HYBRID_LSTM = _all(_on("float32"), _on("int8", at=2), _into("float32"))
-_INT16_LSTM = _all(_on("int16"), _on("int8", at=2), _into("int16"))
 _FULL_LSTM = _not(_option("kernelType"))
 
-_RULES: dict[str, tuple[tuple[int, Feature], ...]] = {
+RULES: dict[str, tuple[tuple[int, Feature], ...]] = {
     **_by_type(
         "AVERAGE_POOL_2D LOGISTIC MAX_POOL_2D MEAN MIRROR_PAD REDUCE_MAX REDUCE_MIN RELU6 RSQRT "
         "TANH LESS GREATER_EQUAL",
@@ -364,12 +363,10 @@ _RULES: dict[str, tuple[tuple[int, Feature], ...]] = {
         (2, _not(_FULL_LSTM)),
         (3, _all(_FULL_LSTM, _HYBRID_LSTM)),
         (4, _all(_FULL_LSTM, _HYBRID_LSTM, _ASYMMETRIC)),
-        (5, _all(_FULL_LSTM, _INT16_LSTM)),
     ),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (
         (2, _HYBRID_LSTM),
         (3, _all(_HYBRID_LSTM, _ASYMMETRIC)),
         (4, _option("diagonalRecurrentTensors")),
-        (5, _INT16_LSTM),
     ),
 }

@@ -18,6 +18,9 @@ from edgekiln.pipeline.graph.op_versions import needed_version, set_versions
 
 OLDEST = "1.5.0"  # the first release in the table
 _NOTE, _NOTE_LENGTH = "min_runtime_version", 16
+# Pairs of operator numbers, wrong after an edit; without it runtimes keep the order of all
+# operators that have side effects.
+_ORDER = "model_control_dependencies"
 # Custom operators the standard interpreter brings along.
 _KNOWN_CUSTOM = frozenset(
     ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
@@ -67,6 +70,7 @@ def stamp_needed_runtime(graph: Graph) -> None:
     where the file has such a note; a graph with an operator the table does not know keeps what it
     says. For whoever edited operators: `write_graph` itself changes nothing."""
     set_versions(graph)
+    graph.notes.pop(_ORDER, None)
     needed = needed_runtime(graph)
     if _NOTE in graph.notes and not needed.unknown:
         graph.notes[_NOTE] = needed.release.encode().ljust(_NOTE_LENGTH, b"\0")
