@@ -45,7 +45,8 @@ def save_rows(
 
 def load_arrays(path: Path) -> dict[str, Array]:
     """All arrays of an `.npz` we wrote ourselves."""
-    with np.load(path, allow_pickle=False) as file:
+    # numpy leaves a file it opened itself open when the archive is broken
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -68,7 +69,6 @@ def read_arrays(path: Path) -> dict[str, Array]:
     unread, because unpickling runs whatever code the file brings."""
     try:
         _check_kind(path)
-        # numpy leaves a file it opened itself open when the archive is broken
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: _member(file, name, path) for name in file.files}
     except BROKEN as error:
