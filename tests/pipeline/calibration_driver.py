@@ -1,8 +1,8 @@
 """What needs a LiteRT interpreter in this very process, for tests of calibration; prints JSON.
 
 calibration_driver.py peer MODEL SAMPLES      ours beside ai-edge-quantizer's own calibrator
-calibration_driver.py correct MODEL SAMPLES   mean error by channel before and after bias correction,
-                                              of int8.tflite and corrected.tflite beside MODEL
+calibration_driver.py correct MODEL SAMPLES   mean error by channel of int8.tflite and, with
+                                              corrected biases, corrected.tflite beside MODEL
 calibration_driver.py slowly MODEL SAMPLES CARRY_ON    calibrate with a pause after each chunk
 calibration_driver.py resume MODEL SAMPLES CARRY_ON    the same without; tells where it began
 """

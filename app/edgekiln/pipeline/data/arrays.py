@@ -53,10 +53,10 @@ def load_arrays(path: Path) -> dict[str, Array]:
 def digests(arrays: Mapping[str, Array]) -> Iterator[bytes]:
     """16 bytes for each sample of `[samples, …]` arrays: equal for samples equal bit by bit."""
     for rows in zip(*(arrays[name] for name in sorted(arrays)), strict=True):
-        known = hashlib.blake2b(digest_size=16)
+        known = hashlib.sha256()
         for row in rows:
             known.update(np.ascontiguousarray(row).data)
-        yield known.digest()
+        yield known.digest()[:16]
 
 
 def digest(arrays: Mapping[str, Array]) -> str:

@@ -113,6 +113,8 @@ def calibrate(
     seen = watched(read_graph(model), signature.key)
     work = f"{sha256(model)} {digest(samples)}"
     tally = Tally.carried_on(carry_on, work, seen.names, count)
+    if carry_on is not None:
+        carry_on.parent.mkdir(parents=True, exist_ok=True)
     chunk = max(_CHUNK, -(-count // _MOST_CHUNKS))
     runner = Runner.load(model, signature, seen)
     for start in range(tally.done, count, chunk):
