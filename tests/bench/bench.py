@@ -7,6 +7,8 @@ runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fai
   against a bare PySide6 window with one label.
 - stall: the longest time the window's event loop stood still while a SavedModel was converted,
   against the same conversion in a thread of the window's process.
+- calibration: 100 samples through a MobileNetV2, against TensorFlow's own converter and against
+  ai-edge-quantizer, imports aside.
 - demo: the whole way on the embedded sample in a fresh workspace, against `import tensorflow`.
 """
 
@@ -66,8 +68,16 @@ def import_tensorflow() -> float:
     return seconds("-c", "import tensorflow")
 
 
-def pairs() -> tuple[Pair, ...]:
-    """The three figures of the promise."""
+def calibration(way: str, folder: Path) -> float:
+    """Seconds of calibration alone, of a model that is made at the first call."""
+    script = str(HERE / "calibration.py")
+    if not (folder / "samples.npz").exists():
+        seconds(script, "make", str(folder))
+    return printed_figure(script, way, str(folder))
+
+
+def pairs(folder: Path) -> tuple[Pair, ...]:
+    """The figures of the promise; `folder` keeps what several runs need."""
     return (
         Pair(
             "window on screen",
@@ -87,6 +97,21 @@ def pairs() -> tuple[Pair, ...]:
             "conversion in a thread",
             3,
         ),
+        *(
+            Pair(
+                "calibration of 100 samples",
+                "s",
+                limit,
+                lambda: calibration("ours", folder),
+                lambda way=way: calibration(way, folder),
+                name,
+                3,
+            )
+            for way, name, limit in (
+                ("stock", "TensorFlow's converter", 10),
+                ("peer", "ai-edge-quantizer", 10),
+            )
+        ),
         Pair("demo", "s", 60, demo, import_tensorflow, "import tensorflow", 3),
     )
 
@@ -94,15 +119,21 @@ def pairs() -> tuple[Pair, ...]:
 def main() -> None:
     """Measure all pairs and print one table."""
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; median (min–max), n in turn")
-    for pair in pairs():
-        pair.ours(), pair.peer()
-        figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
-        ours, peer = zip(*figures, strict=True)
-        ratio = statistics.median(a / b for a, b in figures)
-        print(
-            f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
-            f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        for pair in pairs(Path(folder)):
+            measure(pair)
+
+
+def measure(pair: Pair) -> None:
+    """Print one row."""
+    pair.ours(), pair.peer()
+    figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
+    ours, peer = zip(*figures, strict=True)
+    ratio = statistics.median(a / b for a, b in figures)
+    print(
+        f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
+        f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
+    )
 
 
 def _spread(figures: tuple[float, ...]) -> str:

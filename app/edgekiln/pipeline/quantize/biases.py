@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +25,10 @@ _HIGHEST_WEIGHT = 127
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
     """A quantized operator with its input scale, weights and bias, and their float values."""
 
+    operator: Operator
     input_scale: float
     weights: Tensor
     bias: Tensor
@@ -40,10 +41,16 @@ def repair_biases(quantized: Graph, original: Graph) -> int:
 
     `original` is the float graph that `quantized` was made from. Edits `quantized`.
     """
+    return sum(_repair(layer) for layer in layers_of(quantized, original))
+
+
+def layers_of(quantized: Graph, original: Graph) -> Iterator[Layer]:
+    """The operators with int8 weights and a bias of their own whose float values are known."""
     constants = _constants(original)
     uses = Counter(t for op in quantized.operators() for t in op.inputs if t is not None)
-    layers = (_layer(operator, constants, uses) for operator in quantized.operators())
-    return sum(_repair(layer) for layer in layers if layer is not None)
+    for operator in quantized.operators():
+        if (layer := _layer(operator, constants, uses)) is not None:
+            yield layer
 
 
 def _constants(graph: Graph) -> dict[str, Tensor]:
@@ -55,7 +62,7 @@ def _constants(graph: Graph) -> dict[str, Tensor]:
 
 def _layer(
     operator: Operator, constants: Mapping[str, Tensor], uses: Mapping[Tensor, int]
-) -> _Layer | None:
+) -> Layer | None:
     if operator.name not in _WITH_BIAS or len(operator.inputs) < 3:
         return None
     source, weights, bias = operator.inputs[:3]
@@ -65,7 +72,8 @@ def _layer(
     private = uses[weights] == uses[bias] == 1
     if not known or not private or weights.dtype != "int8" or bias.dtype not in _LIMITS:
         return None
-    return _Layer(
+    return Layer(
+        operator,
         source.quantization.scales[0],
         weights,
         bias,
@@ -74,7 +82,7 @@ def _layer(
     )
 
 
-def _repair(layer: _Layer) -> int:
+def _repair(layer: Layer) -> int:
     quantization = layer.weights.quantization
     if quantization is None or len(quantization.scales) != len(layer.float_bias):
         return 0
@@ -87,7 +95,7 @@ def _repair(layer: _Layer) -> int:
     return int(narrow.sum())
 
 
-def _rescale(layer: _Layer, scales: Array, narrow: Array, axis: int) -> None:
+def _rescale(layer: Layer, scales: Array, narrow: Array, axis: int) -> None:
     """Write the narrow channels' weights and biases anew; the others keep theirs bit by bit."""
     along = [1] * layer.float_weights.ndim
     along[axis] = -1

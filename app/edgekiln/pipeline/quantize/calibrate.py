@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from edgekiln.core.data import Preprocessing
-from edgekiln.core.errors import UserError
 from edgekiln.core.files import sha256
 from edgekiln.core.model import Signature
 from edgekiln.core.quantization import RangeRule
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array, digest
-from edgekiln.pipeline.evaluate.infer import Refused, in_words, name_runtime
 from edgekiln.pipeline.graph.read import read_graph
-from edgekiln.pipeline.quantize.observe import Watched, watched
+from edgekiln.pipeline.quantize.observe import watched
 from edgekiln.pipeline.quantize.ranges import (
     Histogram,
     Range,
@@ -28,6 +25,7 @@ from edgekiln.pipeline.quantize.ranges import (
     least_square,
     percentile,
 )
+from edgekiln.pipeline.quantize.runner import Runner
 from edgekiln.pipeline.quantize.tally import Tally
 
 # Share of the samples whose own highest (lowest) value a range reaches. Averages, which
@@ -38,7 +36,6 @@ SAMPLE_RULES: Mapping[RangeRule, float] = {"extremes": 1.0, "p95": 0.95, "p75": 
 # enough without cutting anything off.
 _BY_HISTOGRAM = {"percentile": percentile, "mse": least_square, "kl": least_divergence}
 
-_THREADS = 2
 _CHUNK = 25
 _MOST_CHUNKS = 40  # a checkpoint writes all that was seen so far
 
@@ -116,8 +113,10 @@ def calibrate(
     seen = watched(read_graph(model), signature.key)
     work = f"{sha256(model)} {digest(samples)}"
     tally = Tally.carried_on(carry_on, work, seen.names, count)
+    if carry_on is not None:
+        carry_on.parent.mkdir(parents=True, exist_ok=True)
     chunk = max(_CHUNK, -(-count // _MOST_CHUNKS))
-    runner = _Runner.load(model, signature, seen)
+    runner = Runner.load(model, signature, seen)
     for start in range(tally.done, count, chunk):
         report(start / count, say("Calibrating, sample {i} of {count}", i=start + 1, count=count))
         for row in range(start, min(start + chunk, count)):
@@ -125,62 +124,6 @@ def calibrate(
         if carry_on is not None and tally.done < count:
             tally.save(carry_on, work)
     return Calibration(*tally.extremes(), count, tally.histograms(), seen.whole)
-
-
-@dataclass(frozen=True)
-class _Runner:
-    """The float model loaded so that every tensor can be read after a run."""
-
-    interpreter: Any
-    call: Any  # the signature's runner
-    signature: Signature
-    seen: Watched
-
-    @classmethod
-    def load(cls, model: Path, signature: Signature, seen: Watched) -> _Runner:
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            with warnings.catch_warnings():
-                # LiteRT warns of the memory that keeping all tensors takes; this is about them.
-                warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors.*")
-                interpreter = Interpreter(
-                    model_path=str(model),
-                    num_threads=_THREADS,
-                    experimental_preserve_all_tensors=True,
-                )
-                interpreter.allocate_tensors()
-                call = interpreter.get_signature_runner(signature.key)
-        except (RuntimeError, ValueError) as error:
-            raise _does_not_run(error) from error
-        return cls(interpreter, call, signature, seen)
-
-    def run(self, samples: Mapping[str, Array], row: int) -> Iterator[tuple[str, Array]]:
-        """(name, values) of every watched tensor for one sample; not of those without values."""
-        feeds = {
-            spec.name: samples[spec.name][row][None].astype(spec.dtype)
-            for spec in self.signature.inputs
-        }
-        try:
-            self.interpreter.reset_all_variables()
-            self.call(**feeds)
-        except (RuntimeError, ValueError) as error:
-            raise _does_not_run(error) from error
-        for name, index, subgraph in self.seen.tensors:
-            try:
-                values = self.interpreter.get_tensor(index, subgraph)
-            except ValueError:  # the runtime has folded it away: nobody will read it either
-                continue
-            if values.size:
-                yield name, values
-
-
-def _does_not_run(error: Exception) -> UserError:
-    return UserError(
-        say("The float model does not run."),
-        in_words(name_runtime("litert"), Refused(str(error))),
-        say("Open the model again, or another one."),
-    )
 
 
 def _scalar(value: Any) -> Array:

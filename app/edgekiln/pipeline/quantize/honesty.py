@@ -10,6 +10,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import CalibrationInputs
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, digests
+from edgekiln.pipeline.fuse.names import short_name
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.quantize.calibrate import Calibration
 from edgekiln.pipeline.quantize.normalisation import range_notes
@@ -155,10 +156,7 @@ def _steadiness(calibration: Calibration) -> Iterator[Text]:
         count=len(unsteady),
         all=len(worst),
         limit=f"{UNSTEADY:.0%}",
-        names=", ".join(f"{_short(name)} ({by_tensor[name]:.0%})" for name in unsteady[:_NAMED]),
+        names=", ".join(
+            f"{short_name(name)} ({by_tensor[name]:.0%})" for name in unsteady[:_NAMED]
+        ),
     )
-
-
-def _short(name: str) -> str:
-    """The end of a tensor's name, by which a layer is known."""
-    return "/".join(name.split(";")[-1].split("/")[-2:])

@@ -11,7 +11,9 @@ from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 from edgekiln.pipeline.graph.links import Links
 
-_FED = (255.0, 1.0)  # the largest value a picture is fed with: bytes, or shares
+# The largest value a picture is fed with (bytes, or shares), and how low its lowest has to become
+# for the constants to be a normalisation: bytes become small, shares become centred.
+_FED = {255.0: 0.0, 1.0: -0.25}
 _NARROW = 1 / 8  # of what is expected, over all samples
 _BEYOND = 1 / 2
 _LARGEST = 4.0  # of normalised values; by ImageNet's moments they are within 2.7
@@ -30,13 +32,14 @@ def range_notes(
     """A note for each input whose samples do not fit the constants it is normalised by.
 
     Only where the model begins with additions and multiplications by constants that bring 0…255 or
-    0…1 near [-1, 1]. A normalisation folded into the first layer is not seen.
+    0…1 near [-1, 1], and takes what can be a picture. A normalisation folded into the first
+    layer is not seen.
     """
     links = Links(graph.main)
     for tensor in graph.main.inputs:
         end, ends = _normalised(tensor, links)
-        top = next((fed for fed in _FED if _is_normal(*ends[fed])), None)
-        if end is tensor or top is None or end.name not in lows:
+        top = next((fed for fed, most in _FED.items() if _is_normal(*ends[fed], most)), None)
+        if end is tensor or not _can_be_picture(tensor) or top is None or end.name not in lows:
             continue
         low, high = ends[top]
         seen = float(lows[end.name].min()), float(highs[end.name].max())
@@ -89,8 +92,13 @@ def _applied(operator: Operator, source: Tensor, value: Array) -> Array | None:
     return np.asarray(_AFFINE[operator.name](a, b))
 
 
-def _is_normal(low: float, high: float) -> bool:
-    return max(-low, high) <= _LARGEST and _NARROWEST <= high - low <= _WIDEST
+def _can_be_picture(tensor: Tensor) -> bool:
+    shape = tensor.shape
+    return len(shape) == 4 and not {shape[1], shape[3]}.isdisjoint((1, 3, 4))
+
+
+def _is_normal(low: float, high: float, most: float) -> bool:
+    return low <= most and max(-low, high) <= _LARGEST and _NARROWEST <= high - low <= _WIDEST
 
 
 def _fits(seen: tuple[float, float], expected: tuple[float, float]) -> bool:

@@ -19,6 +19,7 @@ _STEPS = 255  # of int8
 _SHRUNK = np.geomspace(1.0, 1 / 256, 161)  # shares of a range that are tried, 3.4 % apart
 _ROUNDS = 2
 _LINEAR_BINS = 2048
+_MOST_OUTSIDE = 1e-3  # of the values that are not 0, by KL
 _UNTOLD = 1e-4  # the share KL gives to a bin that int8 leaves empty
 _STRIDE = 16  # linear bins between two thresholds that are tried
 _SIGN, _INFINITE = 0x8000, 0x7F80
@@ -87,7 +88,9 @@ def least_divergence(histogram: Histogram, extremes: Range) -> Range:
     TensorRT's entropy calibration: 2048 bins of |x|, and for each threshold KL(P || Q), P with what
     lies outside added to its last bin, Q the bins put together into the levels of int8 and spread
     again over those that were not empty (Migacz 2017, "8-bit inference with TensorRT", GTC). Zeros
-    have no say, for they are exact. 128 levels, 256 for a tensor of one sign.
+    have no say, for they are exact. 128 levels, 256 for a tensor of one sign. Unlike there, at most
+    0.1 % may lie outside: on MobileNetV1 x0.25 the last layers, steep and sparse, were cut at an
+    eighth of their range and less, and of 85.5 % accuracy 50 % (chance) was left.
     """
     low, high = extremes
     top = max(-low, high)
@@ -169,7 +172,7 @@ def _divergence(bins: Array, outside: float, end: int, levels: int) -> float:
     wanted[-1] += bins[end:].sum() + outside
     starts = np.arange(levels) * end // levels
     filled = kept > 0
-    if not filled.any():
+    if wanted[-1] - kept[-1] > _MOST_OUTSIDE * wanted.sum():
         return float("inf")
     places = np.maximum(np.add.reduceat(filled, starts, dtype=np.int64), 1)
     shares = np.add.reduceat(kept, starts) / places
