@@ -102,19 +102,18 @@ def test_right_candidates_keep_their_accuracy_on_both_runtimes(
     assert candidate.on_target.same_as_fast >= 0.97
 
 
-def test_dynamic_range_is_right_on_litert_wrong_on_the_board_and_never_chosen(
+def test_dynamic_range_is_right_on_litert_refused_on_the_board_and_never_chosen(
     on_board: tuple[Made, QuantResult],
 ) -> None:
     _, result = on_board
     candidate = result.candidate("dynamic-range")
     assert candidate.report is not None
-    assert candidate.on_target is not None
     assert candidate.report.accuracy is not None
-    assert candidate.on_target.accuracy is not None
     assert candidate.report.accuracy >= 0.95
-    assert candidate.on_target.accuracy <= 0.6
+    assert candidate.on_target is None  # it would compute wrong numbers: see test_gate.py
     assert not candidate.verdict.usable
-    assert "wrong numbers" in str(candidate.verdict.why_not)
+    assert candidate.verdict.needs_runtime == "2.17.0"
+    assert "refuses" in str(candidate.verdict.why_not)
     assert "FULLY_CONNECTED" in str(candidate.verdict.why_not)
     assert result.chosen not in (None, "dynamic-range")
 
