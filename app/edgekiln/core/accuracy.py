@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
+from edgekiln.core.fusion import Latency
 from edgekiln.core.text import Text
 
 
@@ -66,8 +67,25 @@ class EvalInputs:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """One inference of a candidate and of the float model, in turn on the runtime that stands for
+    the target's, on this computer."""
+
+    candidate: Latency
+    beside: Latency  # the float model's
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether the candidate is slower than float, beyond noise."""
+        return self.candidate.is_slower_than(self.beside)
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """One quantized form of the model, judged. Without `artifact` it could not even be made."""
+    """One quantized form of the model, judged. Without `artifact` it could not even be made.
+
+    `speed` is None where it was not timed.
+    """
 
     scheme: SchemeName
     artifact: Artifact | None
@@ -75,6 +93,12 @@ class Candidate:
     verdict: Verdict
     report: AccuracyReport | None
     on_target: TargetReport | None
+    speed: Speed | None = None
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether it was seen to be slower than the float model."""
+        return self.speed is not None and self.speed.is_slower
 
 
 @dataclass(frozen=True)

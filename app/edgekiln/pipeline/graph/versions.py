@@ -76,6 +76,33 @@ def true_version(operator: Operator) -> int:
     return max([operator.version, *(version for holds, version in rules if holds(operator))])
 
 
+def plain_version(operator: Operator) -> int:
+    """The version of an operator's plainest form with these types of tensors; the file's own
+    where no rule is known."""
+    if operator.name in _FORMS:
+        return _FORMS[operator.name](operator)
+    tensors = [tensor for tensor in (*operator.inputs, *operator.outputs) if tensor is not None]
+    is_plain = all(tensor.dtype in _PLAIN for tensor in tensors)
+    return 1 if is_plain and operator.name in _SINCE_FLOAT else operator.version
+
+
+def lower_forms(graph: Graph, release: str) -> int:
+    """Give operators that are too new for a release their plainest version where that one is old
+    enough; how many. Only running it shows whether it then computes the same."""
+    changed = 0
+    for operator in graph.operators():
+        plain = plain_version(operator)
+        if plain < operator.version and not _has(operator, operator.version, release):
+            changed += _has(operator, plain, release)
+            operator.version = plain if _has(operator, plain, release) else operator.version
+    return changed
+
+
+def _has(operator: Operator, version: int, release: str) -> bool:
+    lowest = _lowest_release(operator.name, version)
+    return bool(lowest) and release_order(lowest) <= release_order(release)
+
+
 def release_order(release: str) -> tuple[int, ...]:
     """Sorts releases: "2.9.0" before "2.14.0"; what is no number ("rc0") counts as 0."""
     parts = [int(part) if part.isdigit() else 0 for part in release.split(".")]
@@ -146,6 +173,40 @@ def _is_int16_by_int4(operator: Operator) -> bool:
 def _is_per_row_lookup(operator: Operator) -> bool:
     return _dtype(operator, 1) == "int8" and _has_channel_scales(_input(operator, 1))
 
+
+def _weighted_form(float32: int, hybrid: int, int8: int, int16: int) -> Callable[[Operator], int]:
+    def form(operator: Operator) -> int:
+        types = (_dtype(operator, 0), _dtype(operator, 1))
+        known = {
+            ("float32", "float32"): float32,
+            ("float32", "int8"): hybrid,
+            ("int8", "int8"): int8,
+            ("int16", "int8"): int16,
+        }
+        return known.get(types, operator.version)
+
+    return form
+
+
+def _dense_form(operator: Operator) -> int:
+    form = _weighted_form(1, 3, 4, 7)(operator)
+    if form == 3 and getattr(operator.options, "asymmetricQuantizeInputs", False):
+        return 9
+    if form < 6 and (len(operator.inputs) < 3 or operator.inputs[2] is None):
+        return 6
+    return max(form, 5 if getattr(operator.options, "keepNumDims", False) else 1)
+
+
+# The plainest version by the types of activations and weights (op_version.cc). Versions above it
+# stand for features that a newer converter may state without need.
+_FORMS: dict[str, Callable[[Operator], int]] = {
+    "FULLY_CONNECTED": _dense_form,
+    "CONV_2D": _weighted_form(1, 2, 3, 4),
+}
+_PLAIN = frozenset(("float32", "int32", "bool"))
+_SINCE_FLOAT = frozenset(
+    ("ADD", "SUB", "MUL", "EXP", "CONCATENATION", "TRANSPOSE", "GATHER", "SOFTMAX", "MEAN", "PAD")
+)
 
 # The runtime's own rules (op_version.cc) for features a quantizer adds after conversion.
 _Rule = tuple[Callable[[Operator], bool], int]

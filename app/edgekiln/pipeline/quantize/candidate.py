@@ -21,7 +21,8 @@ from edgekiln.pipeline.evaluate.embedded import Note, embed_note
 from edgekiln.pipeline.evaluate.judge import judge, judge_on_target
 from edgekiln.pipeline.evaluate.runtimes import stand_in
 from edgekiln.pipeline.graph.artifact import artifact_of
-from edgekiln.pipeline.quantize.gate import gate, not_usable
+from edgekiln.pipeline.quantize.gate import not_usable
+from edgekiln.pipeline.quantize.lower import gate_or_lower
 from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST
 from edgekiln.pipeline.quantize.variants import Kiln, Variant
@@ -34,7 +35,6 @@ class Made:
     """A scheme's file on the disk; or, with `why_not`, why there is none."""
 
     scheme: SchemeName
-    artifact: Artifact | None
     variant: Variant | None
     why_not: Text | None = None
 
@@ -55,26 +55,24 @@ class Bench:
         """The scheme's best file, with preprocessing and labels inside. Never raises for what a
         quantizer cannot do: that is said in `why_not`."""
         try:
-            variant = self.kiln.make(scheme)
-            return Made(scheme, self._keep(scheme, variant), variant)
+            return Made(scheme, self.kiln.make(scheme))
         except UserError as error:
-            return Made(scheme, None, None, say("{what} {why}", what=error.what, why=error.why))
+            return Made(scheme, None, say("{what} {why}", what=error.what, why=error.why))
         except Exception as error:  # noqa: BLE001  (a quantizer raises anything; one bad candidate must not sink the others)
             traceback.print_exc(file=sys.stderr)  # into the job's log
-            return Made(scheme, None, None, _cannot_be_made(error))
+            return Made(scheme, None, _cannot_be_made(error))
 
     def judge(self, made: Made) -> Candidate:
         """The candidate with its verdict and figures; what fails on the way is its verdict."""
-        if made.artifact is None or made.variant is None:
+        if made.variant is None:
             why = made.why_not or say("It could not be made.")
             return Candidate(made.scheme, None, "none", not_usable(self.profile, why), None, None)
-        artifact, variant = made.artifact, made.variant
         try:
-            return self._judge(made.scheme, artifact, variant)
+            return self._judge(made.scheme, made.variant)
         except (UserError, ChildCrashed, StepFailed) as error:
             traceback.print_exc(file=sys.stderr)  # into the job's log
             verdict = not_usable(self.profile, _broke(error))
-            return Candidate(made.scheme, artifact, variant.engine, verdict, None, None)
+            return Candidate(made.scheme, None, made.variant.engine, verdict, None, None)
 
     def _keep(self, scheme: SchemeName, variant: Variant) -> Artifact:
         path = self.out_dir / f"{scheme}.tflite"
@@ -84,8 +82,16 @@ class Bench:
         made_by = self.kiln.model.made_by + variant.tools
         return artifact_of(path, scheme=scheme, made_from=made_from, made_by=made_by)
 
-    def _judge(self, scheme: SchemeName, artifact: Artifact, variant: Variant) -> Candidate:
-        verdict = gate(artifact.path, scheme, self.profile, variant.run, self.kiln.trial)
+    def _judge(self, scheme: SchemeName, made: Variant) -> Candidate:
+        gated = gate_or_lower(
+            made,
+            scheme,
+            self.kiln.model,
+            self.profile,
+            self.kiln.trial,
+            lambda variant: self._keep(scheme, variant),
+        )
+        variant, artifact, verdict = gated.variant, gated.artifact, gated.verdict
         report = on_target = None
         if variant.run.refused is None:
             report = self._report(artifact)
