@@ -82,6 +82,23 @@ def true_version(operator: Operator) -> int:
     return max(operator.version, needed_version(operator) or 0)
 
 
+def lower_forms(graph: Graph, release: str) -> int:
+    """Give operators that state a version too new for a release the one they need, where that one
+    is old enough; how many. Only running it shows whether it then computes the same."""
+    changed = 0
+    for operator in graph.operators():
+        needed = needed_version(operator) or operator.version
+        if needed < operator.version and not _has(operator, operator.version, release):
+            changed += _has(operator, needed, release)
+            operator.version = needed if _has(operator, needed, release) else operator.version
+    return changed
+
+
+def _has(operator: Operator, version: int, release: str) -> bool:
+    lowest = _lowest_release(operator.name, version)
+    return bool(lowest) and release_order(lowest) <= release_order(release)
+
+
 def release_order(release: str) -> tuple[int, ...]:
     """Sorts releases: "2.9.0" before "2.14.0"; what is no number ("rc0") counts as 0."""
     parts = [int(part) if part.isdigit() else 0 for part in release.split(".")]

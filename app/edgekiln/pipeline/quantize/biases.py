@@ -20,8 +20,8 @@ from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 _WITH_BIAS = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"))
 # Half of int32 leaves the accumulator room; int64 stays below the 2^47 the int16 kernels multiply.
-_LIMITS = {"int32": 2.0**30, "int64": 2.0**40}
-_HIGHEST_WEIGHT = 127
+LIMITS = {"int32": 2.0**30, "int64": 2.0**40}
+HIGHEST_WEIGHT = 127
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def repair_biases(quantized: Graph, original: Graph) -> int:
 
 def layers_of(quantized: Graph, original: Graph) -> Iterator[Layer]:
     """The operators with int8 weights and a bias of their own whose float values are known."""
-    constants = _constants(original)
+    constants = float_constants(original)
     uses = Counter(t for op in quantized.operators() for t in op.inputs if t is not None)
     for operator in quantized.operators():
         if (layer := _layer(operator, constants, uses)) is not None:
             yield layer
 
 
-def _constants(graph: Graph) -> dict[str, Tensor]:
+def float_constants(graph: Graph) -> dict[str, Tensor]:
     """Float constants by name; a name that stands twice is left out."""
     tensors = [t for g in graph.subgraphs for t in g.tensors if t.is_constant]
     names = Counter(tensor.name for tensor in tensors)
@@ -70,7 +70,7 @@ def _layer(
         return None
     known = weights.name in constants and bias.name in constants
     private = uses[weights] == uses[bias] == 1
-    if not known or not private or weights.dtype != "int8" or bias.dtype not in _LIMITS:
+    if not known or not private or weights.dtype != "int8" or bias.dtype not in LIMITS:
         return None
     return Layer(
         operator,
@@ -88,7 +88,7 @@ def _repair(layer: Layer) -> int:
         return 0
     scales = np.asarray(quantization.scales, np.float64)
     bias = layer.float_bias.astype(np.float64)
-    needed = np.abs(bias) / (layer.input_scale * _LIMITS[layer.bias.dtype])
+    needed = np.abs(bias) / (layer.input_scale * LIMITS[layer.bias.dtype])
     narrow = needed > scales
     if narrow.any():
         _rescale(layer, np.where(narrow, needed, scales), narrow, quantization.axis)
@@ -100,17 +100,19 @@ def _rescale(layer: Layer, scales: Array, narrow: Array, axis: int) -> None:
     along = [1] * layer.float_weights.ndim
     along[axis] = -1
     fresh = np.rint(layer.float_weights / scales.reshape(along))
-    fresh = np.clip(fresh, -_HIGHEST_WEIGHT, _HIGHEST_WEIGHT).astype(np.int8)
+    fresh = np.clip(fresh, -HIGHEST_WEIGHT, HIGHEST_WEIGHT).astype(np.int8)
     weights = np.where(narrow.reshape(along), fresh, layer.weights.array())
     bias_scales = layer.input_scale * scales
     whole = np.rint(layer.float_bias / bias_scales).astype(layer.bias.dtype)
     bias = np.where(narrow, whole, layer.bias.array())
-    _store(layer.weights, weights, scales)
-    _store(layer.bias, bias, bias_scales)
+    store(layer.weights, weights, scales)
+    store(layer.bias, bias, bias_scales)
 
 
-def _store(tensor: Tensor, values: Array, scales: Array) -> None:
+def store(tensor: Tensor, values: Array, scales: Array) -> None:
+    """Integers [channels, …] with a scale for each channel, or one for all, into a constant."""
     tensor.data = np.ascontiguousarray(values).tobytes()
     tensor.rest = copy.copy(tensor.rest)
     tensor.rest.quantization = copy.copy(tensor.rest.quantization)
     tensor.rest.quantization.scale = scales.astype(np.float32)
+    tensor.rest.quantization.zeroPoint = np.zeros(len(scales), np.int64)

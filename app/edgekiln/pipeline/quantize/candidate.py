@@ -24,7 +24,8 @@ from edgekiln.pipeline.evaluate.judge import judge, judge_on_target
 from edgekiln.pipeline.evaluate.runtimes import stand_in
 from edgekiln.pipeline.graph.artifact import artifact_of
 from edgekiln.pipeline.graph.read import read_graph
-from edgekiln.pipeline.quantize.gate import gate, not_usable
+from edgekiln.pipeline.quantize.gate import not_usable
+from edgekiln.pipeline.quantize.lower import Gated, gate_or_lower
 from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST, Trial
 from edgekiln.pipeline.quantize.variants import Kiln, Variant
@@ -76,13 +77,12 @@ def make_candidate(
     except Exception as error:  # noqa: BLE001  (a quantizer raises anything; one bad candidate must not sink the others)
         traceback.print_exc(file=sys.stderr)  # into the job's log
         return firing.failed(_cannot_be_made(error))
-    artifact = firing.keep(variant)
     report(0.4, say("Judging {scheme}", scheme=plan.scheme))
     try:
-        return firing.judge(artifact, variant)
+        return firing.judge(firing.gate(variant))
     except (UserError, ChildCrashed, StepFailed) as error:
         traceback.print_exc(file=sys.stderr)  # into the job's log
-        return replace(firing.failed(_broke(error)), artifact=artifact, engine=variant.engine)
+        return replace(firing.failed(_broke(error)), engine=variant.engine)
 
 
 @dataclass(frozen=True)
@@ -110,19 +110,27 @@ class _Firing:
         made_by = model.made_by + variant.tools
         return artifact_of(path, scheme=self.plan.scheme, made_from=model.sha256, made_by=made_by)
 
-    def judge(self, artifact: Artifact, variant: Variant) -> Candidate:
-        """Its verdict, and its figures on the fast runtime and the target's."""
-        made = replace(self.failed(_only_tried()), artifact=artifact, engine=variant.engine)
-        made = replace(made, operators=len(read_graph(self.inputs.model.path).main.operators))
-        if self.plan.gated:
-            verdict = gate(
-                artifact.path, self.plan.scheme, self.profile, variant.run, self._trial()
-            )
-            made = replace(made, verdict=verdict)
+    def gate(self, variant: Variant) -> Gated:
+        """The variant, or a lower form of it, with the gate's answer; not asked in a search."""
+        if not self.plan.gated:
+            return Gated(variant, self.keep(variant), not_usable(self.profile, _only_tried()))
+        scheme, model = self.plan.scheme, self.inputs.model
+        return gate_or_lower(variant, scheme, model, self.profile, self._trial(), self.keep)
+
+    def judge(self, gated: Gated) -> Candidate:
+        """Its figures on the fast runtime and the target's."""
+        artifact, verdict, variant = gated.artifact, gated.verdict, gated.variant
+        made = replace(
+            self.failed(_only_tried()),
+            artifact=artifact,
+            engine=variant.engine,
+            verdict=verdict,
+            operators=len(read_graph(self.inputs.model.path).main.operators),
+        )
         if variant.run.refused is not None:
             return made
         report = self._report(artifact)
-        measured = self.plan.gated and made.verdict.measured_on and not self.inputs.table.random
+        measured = verdict.measured_on and not self.inputs.table.random
         on_target = self._on_target(artifact, report) if measured else None
         return replace(made, report=report, on_target=on_target)
 

@@ -85,10 +85,10 @@ def first_rows(samples: Path, count: int, out: Path) -> Path:
     return out
 
 
-def run_on(model: Path, samples: Path, family: RuntimeFamily, folder: Path) -> Run:
+def run_on(model: Path, samples: Path, runtime: str, folder: Path) -> Run:
     """`model` on `samples` with a runtime, in a child; what it refuses comes back as `refused`."""
-    out = folder / f"{model.stem}-{samples.stem}-{family}.npz"
-    result = run_model(model, samples, family, out, folder)
+    out = folder / f"{model.stem}-{samples.stem}-{runtime.replace(' ', '-')}.npz"
+    result = run_model(model, samples, runtime, out, folder)
     return Run(result, {} if result.refused is not None else load_arrays(out))
 
 
