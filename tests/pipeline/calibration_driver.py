@@ -1,8 +1,8 @@
 """What needs a LiteRT interpreter in this very process, for tests of calibration; prints JSON.
 
 calibration_driver.py peer MODEL SAMPLES      ours beside ai-edge-quantizer's own calibrator
-calibration_driver.py correct MODEL SAMPLES   mean error by channel of int8.tflite and, with
-                                              corrected biases, corrected.tflite beside MODEL
+calibration_driver.py correct MODEL SAMPLES SCHEME    mean error by channel of SCHEME.tflite and,
+                                      with corrected biases, corrected.tflite beside MODEL
 calibration_driver.py slowly MODEL SAMPLES CARRY_ON    calibrate with a pause after each chunk
 calibration_driver.py resume MODEL SAMPLES CARRY_ON    the same without; tells where it began
 """
@@ -64,8 +64,9 @@ def distance(seen: Any, ours: Calibration, name: str) -> float | None:
 def correct() -> Any:
     """For every layer with weights, by its output: mean of |mean error of a channel|, both ways."""
     ranges = calibrate(MODEL, SIGNATURE, SAMPLES).ranges("extremes")
-    out = MODEL.with_name("int8.tflite")
-    quantize_by_recipe(MODEL, "int8-float-io", ranges, out)
+    scheme: Any = sys.argv[4]
+    out = MODEL.with_name(f"{scheme}.tflite")
+    quantize_by_recipe(MODEL, scheme, ranges, out)
     before = channel_errors(out)
     graph, original = read_graph(out), read_graph(MODEL)
     changed = correct_biases(graph, original, mean_inputs(MODEL, SIGNATURE, SAMPLES))

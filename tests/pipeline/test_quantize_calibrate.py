@@ -34,7 +34,7 @@ PLAN = CalibrationPlan(Preprocessing())
 COUNT = 110
 
 
-def drive(job: str, model: Path, samples: Path, *more: Path) -> Any:
+def drive(job: str, model: Path, samples: Path, *more: Path | str) -> Any:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", DRIVER, job, model, samples, *more],
         capture_output=True,
@@ -214,11 +214,32 @@ def test_bias_correction_lowers_the_mean_error_of_the_channels(
     model: Artifact, tmp_path: Path
 ) -> None:
     x = np.random.default_rng(5).normal(0.5, 1, size=(COUNT, *SHAPE))
-    errors = drive("correct", model.path, write(tmp_path, x))
+    errors = drive("correct", model.path, write(tmp_path, x), "int8-float-io")
     assert errors["changed"] > 0
     assert set(errors["before"]) == set(errors["after"])
     assert len(errors["before"]) == 4
     assert sum(errors["after"].values()) < 0.7 * sum(errors["before"].values())
+
+
+def test_what_weights_shift_is_taken_back_whatever_the_kernel_reads(tmp_path: Path) -> None:
+    """With 16 bits for what flows, and all layers on the model's input, the mean error is that of
+    the weights alone. (In a row, layers also hand on what differs from place to place.)"""
+    builder = GraphBuilder(seed=2)
+    x = builder.input((1, 11, 9, 3))
+    outputs = (
+        builder.conv(x, 8, 3, stride=2, same=True),
+        builder.conv(x, 8, 4, stride=3),
+        builder.conv(x, 8, 3, dilation=2, same=True),
+        builder.depthwise(x, 3, multiplier=2, same=True),
+        builder.depthwise(x, 4),
+        builder.dense(builder.flatten(x), 5),
+    )
+    artifact = as_artifact(builder.graph(*outputs), tmp_path)
+    samples = write(tmp_path, np.random.default_rng(5).normal(1, 1, size=(40, 11, 9, 3)))
+    errors = drive("correct", artifact.path, samples, "int16x8")
+    assert len(errors["before"]) == len(outputs)
+    for name, before in errors["before"].items():
+        assert errors["after"][name] < 0.05 * before
 
 
 KIT = (("dscnn_kws", None), ("mobilenetv1_025_vww", PRESETS[1]), ("resnet8_cifar10", PRESETS[0]))
@@ -271,13 +292,13 @@ def test_bias_correction_keeps_the_accuracy_of_a_public_model(
     is within noise is lost: 2 samples in 400."""
     found = public(name, preprocessing, evaluation_kit, tmp_path)
     folder = found.artifact.path.parent
-    errors = drive("correct", found.artifact.path, found.taken.path)
+    errors = drive("correct", found.artifact.path, found.taken.path, "int8-float-io")
     assert sum(errors["after"].values()) < 0.8 * sum(errors["before"].values())
     data = load_arrays(found.evaluation)
     x = {found.artifact.signature.inputs[0].name: data["x"].astype(np.float32)}
     exact, before, after = (
         next(iter(run_file(folder / file, x, tmp_path).values()))
-        for file in (found.artifact.path.name, "int8.tflite", "corrected.tflite")
+        for file in (found.artifact.path.name, "int8-float-io.tflite", "corrected.tflite")
     )
     assert np.square(after - exact).sum() < np.square(before - exact).sum()
     right = [np.mean(scores.argmax(axis=1) == data["y"]) for scores in (before, after)]
