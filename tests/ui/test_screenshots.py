@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QApplication,
     QCheckBox,
+    QGraphicsView,
     QLabel,
     QPlainTextEdit,
     QRadioButton,
@@ -329,7 +330,7 @@ def _too_wide(window: QWidget) -> list[QAbstractScrollArea]:
     """Pages and tables whose content goes on where nobody can see it."""
     areas = [a for a in window.findChildren(QAbstractScrollArea) if a.isVisible()]
     bars = [a for a in areas if a.horizontalScrollBar().maximum() > 0]
-    return [a for a in bars if not isinstance(a, QPlainTextEdit)]
+    return [a for a in bars if not isinstance(a, QPlainTextEdit | QGraphicsView)]
 
 
 def _label_fits(label: QLabel) -> bool:

@@ -45,8 +45,8 @@ class Netron(QObject):
         self._log.parent.mkdir(parents=True, exist_ok=True)
         viewer.setStandardOutputFile(str(self._log), QProcess.OpenModeFlag.Append)
         viewer.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
-        viewer.errorOccurred.connect(lambda: self._ended(model, viewer))
-        viewer.finished.connect(lambda: self._ended(model, viewer))
+        viewer.errorOccurred.connect(self._look)
+        viewer.finished.connect(self._look)
         self._viewers[model] = viewer
         viewer.start()
 
@@ -68,10 +68,11 @@ class Netron(QObject):
         viewer.waitForFinished(GRACE_MS)
         viewer.deleteLater()
 
-    def _ended(self, model: Path, viewer: QProcess) -> None:
-        if self._viewers.get(model) is not viewer:
-            return
-        del self._viewers[model]
-        log = self._log.read_text("utf-8", "replace") if self._log.exists() else ""
-        self.failed.emit(log.strip().rpartition("\n")[2] or viewer.errorString())
-        viewer.deleteLater()
+    def _look(self) -> None:
+        """One of them ended by itself, or could not be started."""
+        idle = QProcess.ProcessState.NotRunning
+        for model in [m for m, viewer in self._viewers.items() if viewer.state() == idle]:
+            viewer = self._viewers.pop(model)
+            log = self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+            self.failed.emit(log.strip().rpartition("\n")[2] or viewer.errorString())
+            viewer.deleteLater()
