@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QScrollArea, QSplitter, QTabWidget, QWidget
 
 from edgekiln.core.flow import FuseDraft, Switches
-from edgekiln.core.fusion import FusionResult, SourceLatency
+from edgekiln.core.fusion import FusionGroup, FusionResult, SourceLatency
 from edgekiln.core.passes import PassInfo
 from edgekiln.core.text import Words
 from edgekiln.ui.fusion_graphs import FusionGraphs
@@ -18,6 +18,8 @@ from edgekiln.ui.fusion_lists import GroupList, PassList
 from edgekiln.ui.fusion_price import price_panel
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.kit import Action, button, column, icon, notice, row, text
+
+_SOON_MS = 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class FuseResult(QWidget):
         self.groups = GroupList(words, tokens, result, draft)
         self.passes = PassList(words, tokens, result, draft)
         self.graphs = FusionGraphs(words, tokens, result, netron)
-        self.groups.chosen.connect(self.graphs.show_group)
+        self._soon = QTimer(self)  # who runs through the list sees the last one drawn
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(lambda: self.graphs.show_group(self._group))
+        self._group: FusionGroup | None = None
+        self.groups.chosen.connect(self._draw_soon)
         self.groups.switched.connect(self._switch_place)
         self.passes.switched.connect(self._switch_pass)
         self._undo = self._tool(
@@ -70,6 +77,10 @@ class FuseResult(QWidget):
         self.passes.show_draft(draft)
         self._undo.setEnabled(bool(draft.past))
         self._redo.setEnabled(bool(draft.undone))
+
+    def _draw_soon(self, group: FusionGroup | None) -> None:
+        self._group = group
+        self._soon.start()
 
     def _lay_out(self) -> None:
         self._tabs = self._make_tabs()

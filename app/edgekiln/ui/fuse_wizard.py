@@ -43,7 +43,7 @@ class FuseWizard(Page):
             self.show_page(words("Fuse"), lead, self._empty())
         elif (busy := self.busy()) is not None:
             self._show("run", lead, busy)
-        elif (failure := self.failure(print, self._again(), self._back())) is not None:
+        elif (failure := self.failure(print, *self._ways_out())) is not None:
             self._show("run", lead, failure)
         elif self.desk.in_hand.fusion is not None and self._draft.step != "choose":
             self._draw_result(self.desk.in_hand.fusion)
@@ -99,7 +99,8 @@ class FuseWizard(Page):
         told = notice(self.tokens, "", proof)
         body = column(switches, card(title, *asked, gap=2), told, self._expert(), gap=16)
         run = Action(words("Convert and fuse"), self._run, "next")
-        self._show("choose", lead, body, run)
+        back = () if self.desk.in_hand.fusion is None else (self._to_result(),)
+        self._show("choose", lead, body, run, back)
 
     def _all_or_none(self) -> QWidget:
         words, skip = self.words, self._draft.skip
@@ -190,11 +191,19 @@ class FuseWizard(Page):
     def _again(self) -> Action:
         return Action(self.words("Try again"), self._run, "again")
 
-    def _back(self) -> Action:
-        return Action(self.words("Back to the passes"), self._go_back, "back")
+    def _ways_out(self) -> tuple[Action, ...]:
+        """Of a failure: the last good result is still in hand."""
+        ways = (self._again(), self._back())
+        return ways if self.desk.in_hand.fusion is None else (*ways, self._to_result())
 
-    def _go_back(self) -> None:
-        self.desk.save_fuse_draft(replace(self._draft, step="choose"))
+    def _to_result(self) -> Action:
+        return Action(self.words("Back to the result"), lambda: self._go("result"), "to-result")
+
+    def _back(self) -> Action:
+        return Action(self.words("Back to the passes"), lambda: self._go("choose"), "back")
+
+    def _go(self, step: str) -> None:
+        self.desk.save_fuse_draft(replace(self._draft, step=step))
         self.forget_job()
 
     # Result

@@ -74,8 +74,8 @@ class FusionGraphs(QWidget):
         tools = (
             Action("−", lambda: self._both(lambda view: view.zoom(-1)), "zoom-out"),
             Action("+", lambda: self._both(lambda view: view.zoom(1)), "zoom-in"),
-            Action(words("Group"), lambda: self._both(GraphView.show_group), "zoom-group"),
-            Action(words("All"), lambda: self._both(GraphView.show_all), "zoom-all"),
+            Action(words("This group"), lambda: self._both(GraphView.show_group), "zoom-group"),
+            Action(words("All of it"), lambda: self._both(GraphView.show_all), "zoom-all"),
         )
         tips = (words("Away (−)"), words("Nearer (+)"), words("The group (0)"), words("All (Home)"))
         buttons = [button(action, flat=True) for action in tools]

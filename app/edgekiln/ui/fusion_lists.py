@@ -19,8 +19,8 @@ from edgekiln.ui.widgets.kit import column, row, text
 from edgekiln.ui.widgets.table import Cell, Index, Row, Rows, dressed
 
 STATES: dict[GroupState, tuple[str, Text, Tone]] = {
-    "by-edgekiln": ("✓", say("by EdgeKiln"), "good"),
-    "by-converter": ("✓", say("by the converter"), "good"),
+    "by-edgekiln": ("✓", say("EdgeKiln"), "good"),
+    "by-converter": ("✓", say("converter"), "good"),
     "possible": ("○", say("possible"), "warn"),
     "not-possible": ("–", say("not possible"), "muted"),
 }
@@ -132,7 +132,7 @@ class GroupList(QWidget):
             tip = words("The pass is switched off.") if locked else pattern.tip
             pattern = Cell(group.pattern, tip=tip, checked=on, locked=locked)
             if on != was:
-                said = words("fused at the next run") if on else words("left at the next run")
+                said = words("to be fused") if on else words("to be left")
                 state = Cell(f"● {said}", "warn", tip=why)
         place = group.place.removeprefix(self._above)
         return (pattern, Cell(place, tip=group.place), state)
@@ -195,7 +195,7 @@ class PassList(QWidget):
         words, draft = self._words, self._draft
         on = draft.switches.has(info)
         if draft.made is not None and on != draft.made.has(info):
-            said = words("runs at the next run") if on else words("left at the next run")
+            said = words("to be run") if on else words("to be left")
             return Cell(f"● {said}", "warn")
         if outcome is None or outcome.skipped:
             return Cell(f"– {words('switched off')}", "muted")

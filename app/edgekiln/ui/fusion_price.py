@@ -68,7 +68,7 @@ def _grid(words: Words, result: FusionResult, source: SourceLatency | None) -> Q
     _line(grid, heads, "muted")
     _line(grid, (words("Before"), *_figures(before)))
     _line(grid, (words("After"), *_figures(after)))
-    _line(grid, (words("Change"), *_changes(words, before, after)), "muted")
+    _line(grid, (words("Difference"), *_changes(words, before, after)), "muted")
     if source is not None:
         _line(grid, (words("TensorFlow"), *[""] * 5, milliseconds(source.plain)))
         _line(grid, ("XLA", *[""] * 5, milliseconds(source.xla) if source.xla else "–"))
