@@ -34,10 +34,11 @@ def is_wanted(batch: Batch, candidates: Sequence[Candidate]) -> bool:
 
 
 def rule_of(candidates: Sequence[Candidate]) -> RangeRule | None:
-    """The rule of ranges that was best for int8; None when it was made by another engine."""
+    """The rule of ranges that was best for int8; None when the rule alone did not make it."""
     for candidate in candidates:
         if candidate.scheme in INTEGER and candidate.artifact is not None:
-            chosen = dict(candidate.artifact.made_by).get("ranges")
+            made_by = dict(candidate.artifact.made_by)
+            chosen = None if "corrected-biases" in made_by else made_by.get("ranges")
             return next((rule for rule in get_args(RangeRule) if rule == chosen), None)
     return None
 

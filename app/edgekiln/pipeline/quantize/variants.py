@@ -18,7 +18,10 @@ from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
 from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.pipeline.data.arrays import load_arrays
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.write import write_graph
+from edgekiln.pipeline.quantize.bias_correction import correct_biases, mean_inputs
 from edgekiln.pipeline.quantize.calibrate import (
     SAMPLE_RULES,
     Calibration,
@@ -38,6 +41,7 @@ CHILDREN = 2  # interpreters at once
 # From here on a second engine (seconds of importing TensorFlow) has nothing to win.
 _GOOD_AGREEMENT = 0.99
 _GOOD_ERROR = 0.05
+_MEANS = 64  # samples the mean inputs of the layers are taken from
 # Accuracies that differ by less, or by two samples, say nothing; the error decides then.
 _NOISE = 0.01
 _NOISE_SAMPLES = 2
@@ -98,8 +102,9 @@ class Kiln:
             return tried[0]
         with ThreadPoolExecutor(CHILDREN) as pool:
             tried = tuple(pool.map(self._try, made))
-        if not is_good(nearest(tried, count).score):
-            tried += self._by_tensorflow(scheme)
+        best = nearest(tried, count)
+        if not is_good(best.score):
+            tried += (*self._corrected(best), *self._by_tensorflow(scheme))
         return nearest(tried, count)
 
     def _by_recipe(
@@ -110,6 +115,18 @@ class Kiln:
         tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept)
         chosen: Tools = () if rule is None else (("ranges", rule),)
         return _Made(out, "ai-edge-quantizer", tools + chosen)
+
+    def _corrected(self, variant: Variant) -> tuple[Variant, ...]:
+        """The variant with corrected biases; none when it has no bias to correct."""
+        samples = {name: a[:_MEANS] for name, a in load_arrays(self.trial.samples).items()}
+        means = mean_inputs(self.model.path, self.model.signature, samples)
+        graph = read_graph(variant.path)
+        if not (count := correct_biases(graph, read_graph(self.model.path), means)):
+            return ()
+        path = variant.path.with_name(f"{variant.path.stem}-corrected.tflite")
+        write_graph(graph, path)
+        tools = (*variant.tools, ("corrected-biases", str(count)))
+        return (self._try(_Made(path, variant.engine, tools)),)
 
     def _by_tensorflow(self, scheme: SchemeName) -> tuple[Variant, ...]:
         """TensorFlow's variant; none when it fails: the other engine's is there already."""
