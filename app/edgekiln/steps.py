@@ -51,6 +51,7 @@ STEPS: dict[str, Step] = {
     "fuse": Step("edgekiln.pipeline.fuse.fuse", "fuse"),
     "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize"),
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
+    "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),

@@ -7,6 +7,8 @@ runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fai
   against a bare PySide6 window with one label.
 - stall: the longest time the window's event loop stood still while a SavedModel was converted,
   against the same conversion in a thread of the window's process.
+- sensitivity: what int8 does to 65 operators (MobileNetV2's size, 224 x 224) on 10 samples, in a
+  child with its start, against a child that only loads the runtime.
 - demo: the whole way on the embedded sample in a fresh workspace, against `import tensorflow`.
 """
 
@@ -66,8 +68,13 @@ def import_tensorflow() -> float:
     return seconds("-c", "import tensorflow")
 
 
-def pairs() -> tuple[Pair, ...]:
-    """The three figures of the promise."""
+def sensitivity(folder: Path, part: str) -> float:
+    """The step `sensitivity`, or the bare start of its child; `folder` keeps the models."""
+    return printed_figure(str(HERE / "sensitivity.py"), str(folder), part)
+
+
+def pairs(folder: Path) -> tuple[Pair, ...]:
+    """The figures of the promise; `folder` is for what they share."""
     return (
         Pair(
             "window on screen",
@@ -87,6 +94,15 @@ def pairs() -> tuple[Pair, ...]:
             "conversion in a thread",
             3,
         ),
+        Pair(
+            "sensitivity, 65 operators",
+            "s",
+            5,
+            lambda: sensitivity(folder, "step"),
+            lambda: sensitivity(folder, "start"),
+            "loading the runtime",
+            5,
+        ),
         Pair("demo", "s", 60, demo, import_tensorflow, "import tensorflow", 3),
     )
 
@@ -94,15 +110,21 @@ def pairs() -> tuple[Pair, ...]:
 def main() -> None:
     """Measure all pairs and print one table."""
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; median (min–max), n in turn")
-    for pair in pairs():
-        pair.ours(), pair.peer()
-        figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
-        ours, peer = zip(*figures, strict=True)
-        ratio = statistics.median(a / b for a, b in figures)
-        print(
-            f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
-            f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        for pair in pairs(Path(folder)):
+            measure(pair)
+
+
+def measure(pair: Pair) -> None:
+    """One line of the table."""
+    pair.ours(), pair.peer()
+    figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
+    ours, peer = zip(*figures, strict=True)
+    ratio = statistics.median(a / b for a, b in figures)
+    print(
+        f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
+        f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
+    )
 
 
 def _spread(figures: tuple[float, ...]) -> str:

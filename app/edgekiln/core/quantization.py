@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from edgekiln.core.artifact import SchemeName
+from edgekiln.core.artifact import Artifact, SchemeName
 from edgekiln.core.text import Text
 
 Precision = Literal["int8", "int16x8", "float32"]
@@ -16,6 +17,22 @@ RangeRule = Literal["extremes", "p95", "p75", "percentile", "mse", "kl"]
 
 # Operators that are not to be int8: (name of the operator's first output tensor, its precision).
 Kept = tuple[tuple[str, Precision], ...]
+
+
+@dataclass(frozen=True)
+class SensitivityInputs:
+    """A float model, its int8 form, and calibration samples as in InferInputs."""
+
+    model: Artifact
+    quantized: Artifact
+    samples: Path
+
+
+@dataclass(frozen=True)
+class SensitivityPlan:
+    """How many of the samples, the first ones, are compared."""
+
+    samples: int = 10
 
 
 @dataclass(frozen=True)

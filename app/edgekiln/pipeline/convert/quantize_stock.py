@@ -46,8 +46,9 @@ _SCHEMES: dict[str, tuple[SchemeName, Edges]] = {
 
 def quantize_stock(inputs: Artifact, plan: StockPlan, out_dir: Path, report: Report) -> Artifact:
     """Calibrate on `plan.samples` and quantize to "int8", "int8-float-io", "int8-uint8-io" or
-    "int16x8" (float at the edges). Convolutions per channel, Dense per tensor: older runtimes compute a per-channel
-    FULLY_CONNECTED wrongly. Signature and its names stay. KeyError for another scheme."""
+    "int16x8" (float at the edges). Convolutions per channel, Dense per tensor: older runtimes
+    compute a per-channel FULLY_CONNECTED wrongly. Signature and its names stay. KeyError for
+    another scheme."""
     scheme, edges = _SCHEMES[plan.scheme]
     report(0.0, say("Starting TensorFlow"))
     samples = _samples(inputs, plan.samples, report)
