@@ -92,7 +92,7 @@ class Sums:
         low, high = limits(like)
         if exact.min() < low or exact.max() > high:
             self.outside += int(np.count_nonzero((exact < low) | (exact > high)))
-        if self.samples < _CHANNEL_SAMPLES and len(self.pair.output.shape) > 1:
+        if self.samples < _CHANNEL_SAMPLES and len(self.pair.output.shape) > 2:
             by_channel = np.abs(exact).reshape(-1, self.pair.output.shape[-1]).max(0)
             self.channels = np.maximum(self.channels, by_channel)
 

@@ -15,6 +15,7 @@ from edgekiln.pipeline.graph.links import Links
 
 STEPS = 256  # of an int8 tensor
 FINE_DB = 25.0  # isolated SQNR from which nothing is said of an operator by itself
+_FAIR_DB = 30.0  # the same where channels differ: the wide ones hide what the others lose
 _CUT = 0.001  # share of values outside the range that is worth a word
 _UNEQUAL_PARTS = 8.0  # widest over narrowest input of a CONCATENATION
 _UNEQUAL_CHANNELS = 32.0  # widest over middle channel: that has 8 steps, or fewer
@@ -46,9 +47,8 @@ def problem_of(seen: Seen) -> Text | None:
         or _cut(seen)
         or _one_scale(seen)
         or _swish(seen)
-        or (_block(seen) if seen.sqnr_db < FINE_DB else None)
-        or _channels(seen)
-        or (_spread(seen) if seen.sqnr_db < FINE_DB else None)
+        or (_lossy(seen) if seen.sqnr_db < FINE_DB else None)
+        or (_channels(seen) if seen.sqnr_db < _FAIR_DB else None)
     )
 
 
@@ -101,9 +101,8 @@ def _one_scale(seen: Seen) -> Text | None:
     )
 
 
-def _block(seen: Seen) -> Text | None:
-    """A known block that int8 does badly."""
-    return _layer_norm(seen) or _attention(seen)
+def _lossy(seen: Seen) -> Text:
+    return _layer_norm(seen) or _attention(seen) or _channels(seen) or _spread(seen)
 
 
 def _swish(seen: Seen) -> Text | None:
