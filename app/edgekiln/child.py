@@ -18,10 +18,20 @@ from typing import IO, Any, TypeVar
 
 from edgekiln.core.codec import decode, encode
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import sweep
+from edgekiln.core.files import ARTIFACTS, sweep
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
-from edgekiln.protocol import Done, Failed, Message, Progress, Ready, Request, from_line, to_line
+from edgekiln.protocol import (
+    Done,
+    Failed,
+    Found,
+    Message,
+    Progress,
+    Ready,
+    Request,
+    from_line,
+    to_line,
+)
 
 T = TypeVar("T")
 _LOG_TAIL = 40
@@ -76,7 +86,7 @@ def run_step(
             _end(child)
             if child.returncode != 0:
                 sweep(root, child.pid)
-                sweep(root / "artifacts", child.pid)
+                sweep(root / ARTIFACTS, child.pid)
         if isinstance(answer, Done) and child.returncode == 0:
             return decode(result_type, answer.result)
         if isinstance(answer, Failed):
@@ -88,12 +98,16 @@ def _converse(child: subprocess.Popen[bytes], request: Request, report: Report) 
     assert child.stdin is not None
     assert child.stdout is not None
     answer: Message | None = None
+    fraction, text = None, say("Working")
     for message in _messages(child.stdout):
         if isinstance(message, Ready):
             child.stdin.write(to_line(request))
             child.stdin.flush()
         elif isinstance(message, Progress):
-            report(message.fraction, message.text)
+            fraction, text = message.fraction, message.text
+            report(fraction, text)
+        elif isinstance(message, Found):
+            report(fraction, text, message.attempt)
         elif isinstance(message, Done | Failed):
             answer = message
     child.wait()

@@ -21,6 +21,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.text import Words
 from edgekiln.core.workspace import Workspace, default_root
 from edgekiln.jobs.lanes import Lanes
+from edgekiln.jobs.netron import Netron
 from edgekiln.jobs.practice import PracticeBox
 from edgekiln.jobs.runner import WORKER, Runner
 from edgekiln.ui import theme
@@ -42,7 +43,8 @@ class Window(QObject):
         self.runner = Runner(root, worker)
         self.lanes = Lanes(self.runner)
         self.practice = PracticeBox(root)
-        self.desk = Desk(self._workspace, self.lanes, self.practice)
+        self.netron = Netron(root)
+        self.desk = Desk(self._workspace, self.lanes, self.practice, self.netron)
         self.window = self._build()
         self.window.resize(*_FIRST_SIZE)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
@@ -57,6 +59,7 @@ class Window(QObject):
         """End all children."""
         self.lanes.close()
         self.practice.close()
+        self.netron.close()
         self.window.close()
 
     def _build(self) -> MainWindow:

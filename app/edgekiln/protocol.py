@@ -1,7 +1,7 @@
 """What the window and the child say to each other: one JSON line a message.
 
-Window -> child: one Request. Child -> window: Ready, then Progress and Log, then Done or Failed.
-Done is believed only with exit code 0. Large results are files; messages carry paths.
+Window -> child: one Request. Child -> window: Ready, then Progress, Found and Log, then Done or
+Failed. Done is believed only with exit code 0. Large results are files; messages carry paths.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a search has found by now, to be shown before it ends."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
 class Log:
     """A line for the job's log."""
 
@@ -70,9 +78,9 @@ class Failed:
     traceback: str = ""
 
 
-Message = Request | Ready | Progress | Log | Done | Failed
+Message = Request | Ready | Progress | Found | Log | Done | Failed
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Request, Ready, Progress, Log, Done, Failed)
+    kind.__name__: kind for kind in (Request, Ready, Progress, Found, Log, Done, Failed)
 }
 
 

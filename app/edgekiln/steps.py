@@ -21,6 +21,7 @@ from typing import Any, get_type_hints
 from edgekiln import __version__
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.files import (
+    ARTIFACTS,
     complete_folder,
     fingerprint,
     part_suffix,
@@ -50,6 +51,9 @@ STEPS: dict[str, Step] = {
     "convert": Step("edgekiln.pipeline.convert.convert", "convert"),
     "fuse": Step("edgekiln.pipeline.fuse.fuse", "fuse"),
     "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize"),
+    "lay-table": Step("edgekiln.pipeline.quantize.table", "lay_table"),
+    "calibrate": Step("edgekiln.pipeline.quantize.calibrate_model", "calibrate_model"),
+    "candidate": Step("edgekiln.pipeline.quantize.candidate", "make_candidate"),
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
@@ -77,7 +81,7 @@ def perform(step: str, inputs: Any, plan: Any, root: Path, report: Report) -> An
         sweep_dead(root)
         with tempfile.TemporaryDirectory(part_suffix(), f".{step}-", root) as scratch:
             return function(inputs, plan, Path(scratch), report)
-    folder = root / "artifacts" / f"{step}-{_key(step, inputs, plan)}"
+    folder = root / ARTIFACTS / f"{step}-{_key(step, inputs, plan, root)}"
     result_type = get_type_hints(function)["return"]
     if (kept := _recall(folder, result_type)) is not None:
         report(1.0, say("Taken from the workspace"))
@@ -127,24 +131,30 @@ def _is_whole(data: Any, folder: Path) -> bool:
     return whole
 
 
-def _key(step: str, inputs: Any, plan: Any) -> str:
-    parts = [step, __version__, releases(), _content(encode(inputs)), _content(encode(plan))]
+def _key(step: str, inputs: Any, plan: Any, root: Path) -> str:
+    """Kept files are named by what led to them: a path below `root` says what is in it."""
+    arguments = [_content(encode(value, root), root) for value in (inputs, plan)]
+    parts = [step, __version__, releases(), *arguments]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _content(data: Any) -> Any:
+def _content(data: Any, root: Path) -> Any:
     """Encoded data without the paths of artifacts whose hash is beside them, and with the
     fingerprint of data and models whose path is all there is."""
     if isinstance(data, list):
-        return [_content(item) for item in data]
+        return [_content(item, root) for item in data]
     if not isinstance(data, dict):
         return data
     kind = data.get("$")
-    content = {key: _content(value) for key, value in data.items()}
+    content = {key: _content(value, root) for key, value in data.items()}
     if kind in ("Artifact", "ModelSource"):
         content.pop("path")
+    if kind == "CalibrationInputs":
+        content.pop("samples")  # their digest is beside
+    if kind == "CalibrationPlan":
+        content.pop("carry_on")
     if kind == "DataSource":
-        content["path"] = _data_fingerprint(Path(data["path"]))
+        content["path"] = _data_fingerprint(decode(Path, data["path"], root))
     return content
 
 

@@ -19,11 +19,13 @@ from typing import BinaryIO
 from edgekiln import steps
 from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
+from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, say
 from edgekiln.protocol import (
     VERSION,
     Done,
     Failed,
+    Found,
     Message,
     Progress,
     Ready,
@@ -65,7 +67,9 @@ def main(warm: str = "") -> int:
 
 
 def _serve(request: Request, out: BinaryIO) -> int:
-    def report(fraction: float | None, text: Text) -> None:
+    def report(fraction: float | None, text: Text, found: Attempt | None = None) -> None:
+        if found is not None:
+            _send(out, Found(found))
         _send(out, Progress(fraction, text))
 
     try:

@@ -7,6 +7,8 @@ runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fai
   against a bare PySide6 window with one label.
 - stall: the longest time the window's event loop stood still while a SavedModel was converted,
   against the same conversion in a thread of the window's process.
+- calibration: 100 samples through a MobileNetV2, against TensorFlow's own converter and against
+  ai-edge-quantizer, imports aside.
 - sensitivity: what int8 does to 65 operators (MobileNetV2's size, 224 x 224) on 10 samples, in a
   child with its start, against a child that only loads the runtime.
 - demo: the whole way on the embedded sample in a fresh workspace, against `import tensorflow`.
@@ -73,8 +75,16 @@ def sensitivity(folder: Path, part: str) -> float:
     return printed_figure(str(HERE / "sensitivity.py"), str(folder), part)
 
 
+def calibration(way: str, folder: Path) -> float:
+    """Seconds of calibration alone, of a model that is made at the first call."""
+    script = str(HERE / "calibration.py")
+    if not (folder / "samples.npz").exists():
+        seconds(script, "make", str(folder))
+    return printed_figure(script, way, str(folder))
+
+
 def pairs(folder: Path) -> tuple[Pair, ...]:
-    """The figures of the promise; `folder` is for what they share."""
+    """The figures of the promise; `folder` keeps what several runs need."""
     return (
         Pair(
             "window on screen",
@@ -103,6 +113,21 @@ def pairs(folder: Path) -> tuple[Pair, ...]:
             "loading the runtime",
             5,
         ),
+        *(
+            Pair(
+                "calibration of 100 samples",
+                "s",
+                limit,
+                lambda: calibration("ours", folder),
+                lambda way=way: calibration(way, folder),
+                name,
+                3,
+            )
+            for way, name, limit in (
+                ("stock", "TensorFlow's converter", 10),
+                ("peer", "ai-edge-quantizer", 10),
+            )
+        ),
         Pair("demo", "s", 60, demo, import_tensorflow, "import tensorflow", 3),
     )
 
@@ -116,7 +141,7 @@ def main() -> None:
 
 
 def measure(pair: Pair) -> None:
-    """One line of the table."""
+    """Print one row."""
     pair.ours(), pair.peer()
     figures = [(pair.ours(), pair.peer()) for _ in range(pair.runs)]
     ours, peer = zip(*figures, strict=True)

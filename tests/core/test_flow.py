@@ -15,10 +15,12 @@ from edgekiln.core.flow import (
     FuseDraft,
     ModelDraft,
     QuantDraft,
+    Switches,
     recall,
     unpinned,
 )
 from edgekiln.core.model import Signature, TensorSpec
+from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.workspace import Workspace
 
 
@@ -68,6 +70,40 @@ def test_plans(tmp_path: Path) -> None:
         QuantDraft().plan()
     assert FuseDraft(skip=("a",)).plan().skip == ("a",)
     assert FuseDraft().plan().data is None
+
+
+def test_switches_can_be_undone() -> None:
+    usual = next(info for info in FUSION_PASSES if not info.asked)
+    asked = next(info for info in FUSION_PASSES if info.asked)
+    place = ("affine-back", "net/conv")
+    draft = FuseDraft(made=Switches())
+    assert draft.undo() == draft.redo() == draft
+    steps = [
+        Switches(skip=(usual.name,)),
+        Switches(skip=(usual.name,), extra=(asked.name,)),
+        Switches(skip=(usual.name,), extra=(asked.name,), leave=(place,)),
+    ]
+    draft = draft.switch(draft.switches.with_pass(usual, False))
+    draft = draft.switch(draft.switches.with_pass(asked, True))
+    draft = draft.switch(draft.switches.with_place(place, False))
+    assert draft.switches == steps[2]
+    assert draft.plan().leave == (place,)
+    assert draft.undo().switches == steps[1]
+    assert draft.undo().undo().switches == steps[0]
+    assert draft.undo().undo().redo().switches == steps[1]
+    start = draft.undo().undo().undo()
+    assert (draft.changed, start.changed) == (True, False)
+    assert start.redo().redo().redo() == draft
+    other = draft.undo().switch(Switches())
+    assert other.redo() == other
+
+
+def test_there_and_back_is_no_change() -> None:
+    info = FUSION_PASSES[0]
+    switches = Switches(skip=(FUSION_PASSES[4].name, info.name))
+    back = switches.with_pass(info, True).with_pass(info, False)
+    assert (back.has(info), set(back.skip)) == (False, set(switches.skip))
+    assert back.with_pass(info, True).with_pass(info, False) == back
 
 
 def test_a_draft_survives_the_window(tmp_path: Path) -> None:

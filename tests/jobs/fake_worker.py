@@ -107,7 +107,7 @@ def main() -> int:
     faulthandler.enable()
     if sys.argv[1:]:
         sys.stderr.write(f"warm {sys.argv[1]}\n")
-    version = int(os.environ.get("FAKE_WORKER_VERSION", "1"))
+    version = int(os.environ.get("FAKE_WORKER_VERSION", "2"))
     send("Ready", version=version, pid=os.getpid())
     if line := sys.stdin.readline():
         WAYS[json.loads(line)["step"]]()

@@ -13,7 +13,6 @@ from edgekiln.core.inference import TimeInputs, TimePlan, TimeResult
 from edgekiln.core.plans import FusionPlan
 from edgekiln.core.report import silent
 from edgekiln.pipeline.fuse.fuse import fuse
-from edgekiln.pipeline.fuse.timing import is_slower
 from pipeline.graphs import GraphBuilder, as_artifact
 
 
@@ -68,4 +67,4 @@ def test_a_short_budget_still_gives_five_runs(tmp_path: Path) -> None:
 )
 def test_slower_means_beyond_noise(after: tuple[float, float, float], slower: bool) -> None:
     before = Latency(1.0, 0.9, 1.01, 30, "litert", 1)
-    assert is_slower(before, Latency(*after, 30, "litert", 1)) is slower
+    assert Latency(*after, 30, "litert", 1).is_slower_than(before) is slower

@@ -61,9 +61,8 @@ def verdict_on(model: Path, target: str, trial: Trial, runtime: str = "") -> Ver
 def test_the_wrong_numbers_happen_and_the_gate_catches_them(
     dynamic_range: tuple[Artifact, Path], samples: Outputs, tmp_path: Path
 ) -> None:
-    model, quantized = dynamic_range
-    dense = [op for op in read_graph(quantized).main.operators if op.name == "FULLY_CONNECTED"]
-    assert [op.version for op in dense] == [1]  # so says the file; runtime 2.14 believes it
+    model, stamped = dynamic_range
+    quantized = as_the_quantizer_left_it(stamped, tmp_path)
 
     # It happens: no refusal, no warning, and another model's numbers.
     truth = run_file(model.path, samples, tmp_path)
@@ -91,6 +90,28 @@ def test_the_wrong_numbers_happen_and_the_gate_catches_them(
     assert here.usable
     assert here.why_not is None
     assert here.measured_on.startswith("litert")
+
+
+def as_the_quantizer_left_it(stamped: Path, folder: Path) -> Path:
+    """With the version the file's Dense had before we wrote the true one: runtime 2.14 believes
+    it."""
+    graph = read_graph(stamped)
+    dense = [op for op in graph.main.operators if op.name == "FULLY_CONNECTED"]
+    assert [op.version for op in dense] == [12]
+    dense[0].version = 1
+    write_graph(graph, folder / "quantized.tflite")
+    return folder / "quantized.tflite"
+
+
+def test_our_own_file_is_refused_where_it_would_compute_wrong_numbers(
+    dynamic_range: tuple[Artifact, Path], samples: Outputs, tmp_path: Path
+) -> None:
+    model, stamped = dynamic_range
+    verdict = verdict_on(stamped, "rdk-x5", trial_of(model, samples, tmp_path))
+    assert not verdict.usable
+    assert verdict.measured_on == ""
+    for word in ("refuses", "2.14.0", "FULLY_CONNECTED", "version 12", "2.17.0"):
+        assert word in str(verdict.why_not)
 
 
 def test_a_stand_in_says_that_it_is_one(

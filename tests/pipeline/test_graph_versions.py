@@ -11,11 +11,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln import assets
 from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
+from edgekiln.pipeline.graph.op_versions import RULES, set_versions
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.versions import (
     needed_runtime,
     release_order,
     runs_on,
+    stamp_needed_runtime,
     true_version,
 )
 from edgekiln.pipeline.graph.write import write_graph
@@ -67,9 +69,10 @@ def test_hybrid_dense_with_channel_scales_needs_2_17_whatever_the_file_says(
     assert "FULLY_CONNECTED" in str(why)
 
 
-def test_hybrid_dense_with_one_scale_keeps_its_version() -> None:
+def test_hybrid_dense_with_one_scale_runs_on_old_runtimes() -> None:
     graph = _dense_graph()
-    assert true_version(_make_hybrid(graph, scales=1)) == 1
+    assert true_version(_make_hybrid(graph, scales=1)) == 3
+    assert runs_on(graph, "2.13.0") is None
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,42 @@ def test_the_table_decides(name: str, version: int, release: str) -> None:
     graph = _dense_graph()
     graph.main.operators[0].name, graph.main.operators[0].version = name, version
     assert needed_runtime(graph).release == release
+
+
+def test_an_edit_writes_versions_down_and_up_and_the_note() -> None:
+    graph = _dense_graph()
+    operator = _make_hybrid(graph, scales=4)
+    graph.notes = {"min_runtime_version": b"1.5.0".ljust(16, b"\0"), "kept": b"1"}
+    graph.notes["model_control_dependencies"] = b"\1\1\0"
+    stamp_needed_runtime(graph)
+    assert operator.version == 12
+    assert graph.notes == {"min_runtime_version": b"2.17.0".ljust(16, b"\0"), "kept": b"1"}
+    operator.inputs[1] = GraphBuilder().normal(4, 8)
+    stamp_needed_runtime(graph)
+    assert operator.version == 1
+    assert graph.notes["min_runtime_version"].startswith(b"1.5.0\0")
+
+
+def test_what_the_rules_do_not_know_keeps_the_version_of_the_file() -> None:
+    graph = _dense_graph()
+    operator = graph.main.operators[0]
+    for name, version, dtype in (
+        ("CUMSUM", 1, "float32"),
+        ("FULLY_CONNECTED", 99, "float32"),
+        ("FULLY_CONNECTED", 9, "bfloat16"),
+    ):
+        operator.name, operator.version, operator.outputs[0].dtype = name, version, dtype
+        set_versions(graph)
+        assert operator.version == version
+
+
+def test_every_rule_is_a_version_the_table_of_releases_has() -> None:
+    table = json.loads(assets.path("runtimes/op_min_runtime.json").read_text("utf-8"))
+    versions = {name: {v for v, _ in rules} for name, rules in RULES.items()}
+    for name, known in versions.items():
+        assert name in vars(schema.BuiltinOperator)
+        missing = known - {int(version) for version in table["min_runtime"][name]}
+        assert not missing, name
 
 
 def test_a_version_nobody_knows_is_refused_in_words() -> None:

@@ -18,6 +18,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.core.workspace import Workspace
 from edgekiln.jobs.job import Job, Task
 from edgekiln.jobs.lanes import Lanes
+from edgekiln.jobs.netron import Netron
 from edgekiln.jobs.practice import PracticeBox
 from edgekiln.jobs.runner import Runner
 from edgekiln.ui import theme
@@ -34,7 +35,9 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     root = tmp_path / "workspace"
     lanes = Lanes(Runner(root, FAKE_WORKER))
     box = PracticeBox(root)
-    yield Desk(Workspace(root), lanes, box)
+    netron = Netron(root)
+    yield Desk(Workspace(root), lanes, box, netron)
+    netron.close()
     lanes.close()
     box.close()
 

@@ -26,7 +26,14 @@ from edgekiln.core.device import (
 )
 from edgekiln.core.drawing import Drawing, Node
 from edgekiln.core.errors import UserError
-from edgekiln.core.fusion import FusionGroup, FusionResult, Latency, PassOutcome, Price
+from edgekiln.core.fusion import (
+    FusionGroup,
+    FusionResult,
+    Latency,
+    PassOutcome,
+    Price,
+    SourceLatency,
+)
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount, Signature, TensorSpec
 from edgekiln.core.text import say
 
@@ -136,6 +143,9 @@ def fusion(root: Path) -> FusionResult:
 
 def _latency(median: float) -> Latency:
     return Latency(median, median * 0.97, median * 1.05, 30, LITERT, 1)
+
+
+SOURCE_LATENCY = SourceLatency(_latency(9.5), _latency(4.2))
 
 
 def drawing(names: tuple[str, ...]) -> Drawing:

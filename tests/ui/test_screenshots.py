@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QApplication,
     QCheckBox,
+    QGraphicsView,
     QLabel,
     QPlainTextEdit,
     QRadioButton,
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from edgekiln.core.device import Contact
-from edgekiln.core.flow import QuantDraft
+from edgekiln.core.flow import QuantDraft, Switches
 from edgekiln.core.text import say
 from edgekiln.core.workspace import InHand
 from edgekiln.jobs.practice import PracticeAddress
@@ -114,6 +115,34 @@ def fuse_crashed(window: MainWindow, desk: Desk, root: Path) -> str:
 
 def fuse_done(window: MainWindow, desk: Desk, root: Path) -> str:
     have(desk, root, "fusion")
+    return "fuse"
+
+
+def fuse_changed(window: MainWindow, desk: Desk, root: Path) -> str:
+    have(desk, root, "fusion")
+    made = replace(desk.fuse_draft, made=Switches())
+    desk.fuse_draft = made.switch(Switches(leave=(("affine-forward", "net/conv2"),)))
+    desk.put_source_latency(examples.SOURCE_LATENCY)
+    return "fuse"
+
+
+def fuse_taken_back(window: MainWindow, desk: Desk, root: Path) -> str:
+    have(desk, root, "fusion")
+    result = examples.fusion(root)
+    back = replace(result.passes[0], taken_back=True)
+    notes = (examples.ERROR.why, examples.ERROR.do)
+    desk.put_fusion(replace(result, passes=(back, *result.passes[1:]), interface=notes))
+    window.go("fuse")
+    show = window.pages["fuse"].findChild(QAbstractButton, "show-passes")
+    assert show is not None
+    show.click()
+    return ""
+
+
+def fuse_nothing(window: MainWindow, desk: Desk, root: Path) -> str:
+    have(desk, root, "fusion")
+    result = examples.fusion(root)
+    desk.put_fusion(replace(result, after=result.before, groups=(), proof_samples=0))
     return "fuse"
 
 
@@ -260,6 +289,9 @@ STATES: tuple[State, ...] = (
     fuse_busy,
     fuse_crashed,
     fuse_done,
+    fuse_changed,
+    fuse_taken_back,
+    fuse_nothing,
     quantize_empty,
     quantize_target,
     quantize_data_missing,
@@ -329,7 +361,7 @@ def _too_wide(window: QWidget) -> list[QAbstractScrollArea]:
     """Pages and tables whose content goes on where nobody can see it."""
     areas = [a for a in window.findChildren(QAbstractScrollArea) if a.isVisible()]
     bars = [a for a in areas if a.horizontalScrollBar().maximum() > 0]
-    return [a for a in bars if not isinstance(a, QPlainTextEdit)]
+    return [a for a in bars if not isinstance(a, QPlainTextEdit | QGraphicsView)]
 
 
 def _label_fits(label: QLabel) -> bool:

@@ -72,7 +72,7 @@ def test_what_is_in_hand_and_drafts_survive_the_window(desk: Desk, tmp_path: Pat
     desk.put_model(examples.model(tmp_path))
     desk.put_fusion(examples.fusion(tmp_path))
     desk.save_fuse_draft(FuseDraft(skip=("affine-forward",)))
-    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice)
+    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice, desk.netron)
     assert again.in_hand == desk.in_hand
     assert again.fuse_draft.skip == ("affine-forward",)
     assert again.recent.models == (tmp_path / "digits-classifier",)

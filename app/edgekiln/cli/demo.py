@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edgekiln import assets
 from edgekiln.cli.boxes import print_health
-from edgekiln.cli.models import print_candidates, quantized_json
+from edgekiln.cli.candidates import print_candidates, quantized_json
 from edgekiln.cli.output import kilobytes, plain
 from edgekiln.cli.run import Runner, check_writable
 from edgekiln.core.accuracy import QuantResult

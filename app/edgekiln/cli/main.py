@@ -9,17 +9,18 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from edgekiln import __version__, assets
 from edgekiln.child import StepFailed
-from edgekiln.cli import boxes, models
+from edgekiln.cli import boxes, candidates, models
 from edgekiln.cli.output import Output
 from edgekiln.cli.run import Runner, refused
-from edgekiln.core.artifact import SCHEMES
+from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES
 from edgekiln.core.data import PRESETS
 from edgekiln.core.errors import UserError
 from edgekiln.core.passes import FUSION_PASSES
+from edgekiln.core.plans import Goal
 from edgekiln.core.workspace import Workspace, default_root
 
 Command = Callable[[argparse.Namespace, Runner], int]
@@ -142,15 +143,30 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     )
 
     quantize = _command(
-        commands, common, "quantize", "make candidates, gate and judge them", models.quantize
+        commands, common, "quantize", "make candidates, gate and judge them", candidates.quantize
     )
     _model_options(quantize, "model", "MODEL")
-    quantize.add_argument("--calibration", required=True, metavar="D")
+    quantize.add_argument("--calibration", metavar="D", help="default: random numbers, no accuracy")
     quantize.add_argument("--evaluation", metavar="D")
     quantize.add_argument("--target", default="this-computer", metavar="PROFILE")
-    quantize.add_argument("--scheme", nargs="+", action="extend", choices=SCHEMES, metavar="S")
+    schemes = (*SCHEMES, *SPECIAL_SCHEMES)
+    quantize.add_argument("--scheme", nargs="+", action="extend", choices=schemes, metavar="S")
     _pass_options(quantize)
     quantize.add_argument("--max-drop", type=float, default=0.01, metavar="FRACTION")
+    quantize.add_argument(
+        "--agree", type=float, metavar="FRACTION", help="answers as the float model's, for 0.99"
+    )
+    quantize.add_argument("--goal", choices=get_args(Goal), default="size")
+    quantize.add_argument(
+        "--keep", action="append", default=[], metavar="TENSOR=PRECISION", help="not in int8"
+    )
+    quantize.add_argument(
+        "--minutes", type=float, default=3.0, help="for the search of operators to keep; 0: none"
+    )
+    quantize.add_argument(
+        "--calibration-file", metavar="FILE.npz", help="ranges that an earlier run left"
+    )
+    quantize.add_argument("--cluster", default="", metavar="ADDRESS", help="a Dask scheduler")
     quantize.add_argument("-o", "--out", required=True, metavar="DIR")
 
     evaluate = _command(commands, common, "evaluate", "measure on data", models.evaluate)
@@ -159,7 +175,7 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--data", required=True, metavar="D")
     evaluate.add_argument("--runtime", choices=("litert", "tflite-runtime"), default="litert")
 
-    pack = _command(commands, common, "pack", "sign a candidate for a box", models.pack)
+    pack = _command(commands, common, "pack", "sign a candidate for a box", candidates.pack)
     pack.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
     pack.add_argument("--scheme", metavar="S", help="default: the recommended one")
     pack.add_argument("--data", metavar="D", help="golden inputs; default: the calibration data")

@@ -12,6 +12,7 @@ from typing import Any
 from edgekiln.child import StepFailed
 from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
+from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, Words, say
 
 
@@ -22,13 +23,27 @@ class Output:
     words: Words
     as_json: bool
 
-    def report(self, fraction: float | None, text: Text) -> None:
+    def report(self, fraction: float | None, text: Text, found: Attempt | None = None) -> None:
         """Progress on stderr, on one line that overwrites itself; silent where nobody watches."""
         if not sys.stderr.isatty():
             return
+        if found is not None:
+            self._found(found)
         share = "   " if fraction is None else f"{fraction:>4.0%}"
         sys.stderr.write(f"\r\033[K{share} {self.words.render(text)[:100]}")
         sys.stderr.flush()
+
+    def _found(self, attempt: Attempt) -> None:
+        loss = self.words("unknown") if attempt.loss is None else f"{attempt.loss * 100:.1f}"
+        line = self.words(
+            "{scheme}, {kept} of {count} operators not int8: {loss} points lost, {size}",
+            scheme=attempt.scheme,
+            kept=len(attempt.kept),
+            count=attempt.operators,
+            loss=loss,
+            size=kilobytes(attempt.size_bytes),
+        )
+        sys.stderr.write(f"\r\033[K{line}\n")
 
     def end_progress(self) -> None:
         """Clear the progress line."""

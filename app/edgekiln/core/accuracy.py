@@ -7,6 +7,9 @@ from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
+from edgekiln.core.fusion import Latency
+from edgekiln.core.plans import Goal, Limit
+from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.text import Text
 
 
@@ -66,8 +69,25 @@ class EvalInputs:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """One inference of a candidate and of the float model, in turn on the runtime that stands for
+    the target's, on this computer."""
+
+    candidate: Latency
+    beside: Latency  # the float model's
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether the candidate is slower than float, beyond noise."""
+        return self.candidate.is_slower_than(self.beside)
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """One quantized form of the model, judged. Without `artifact` it could not even be made."""
+    """One quantized form of the model, judged. Without `artifact` it could not even be made.
+
+    `speed` is None where it was not timed.
+    """
 
     scheme: SchemeName
     artifact: Artifact | None
@@ -75,6 +95,14 @@ class Candidate:
     verdict: Verdict
     report: AccuracyReport | None
     on_target: TargetReport | None
+    kept: Kept = ()  # of "mixed": the operators that are not int8
+    operators: int = 0
+    speed: Speed | None = None
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether it was seen to be slower than the float model."""
+        return self.speed is not None and self.speed.is_slower
 
 
 @dataclass(frozen=True)
@@ -90,6 +118,13 @@ class QuantResult:
     preprocessing_evidence: Text
     calibration_samples: int
     notes: tuple[Text, ...] = ()
+    sensitivity: Sensitivity | None = None  # of the float model's operators to int8
+    attempts: tuple[Attempt, ...] = ()  # all that was tried, in the order it was found
+    goal: Goal = "size"
+    limit_on: Limit = "accuracy"
+    max_drop: float = 0.01
+    calibration: Path | None = None  # the file with the ranges, to be used again
+    random: bool = False  # made from random numbers: its accuracy is unknown
 
     def candidate(self, scheme: str) -> Candidate:
         """The candidate of a scheme; KeyError when it was not asked for."""

@@ -71,3 +71,5 @@ class Verdict:
     needs_runtime: str  # lowest release by the operator table, "2.3.0"
     why_not: Text | None = None
     notes: tuple[Text, ...] = ()
+    lowered: Text | None = None  # what was made lower in the file, so that the runtime takes it
+    float_error: float | None = None  # sqrt(sum (a-b)^2 / sum b^2) against the float model

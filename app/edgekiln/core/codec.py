@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -41,6 +42,29 @@ def encode(value: object, base: Path | None = None) -> Any:
 def decode(hint: type[T], data: Any, base: Path | None = None, where: str = "value") -> T:
     """`data` as a `hint`; raises CodecError naming the place that does not fit."""
     return typing.cast(T, _decode(hint, data, base, where))
+
+
+def paths_below(data: Any) -> Iterator[str]:
+    """The paths in encoded data that lie below its base, relative to it, each once."""
+    yield from dict.fromkeys(_paths_below(data))
+
+
+def based(data: Any, base: Path) -> Any:
+    """Encoded data with the paths below its base as they are when the base lies at `base`."""
+    if isinstance(data, str) and data.startswith(_BELOW_BASE):
+        return str(base / data.removeprefix(_BELOW_BASE))
+    if isinstance(data, dict):
+        return {key: based(item, base) for key, item in data.items()}
+    return [based(item, base) for item in data] if isinstance(data, list | tuple) else data
+
+
+def _paths_below(data: Any) -> Iterator[str]:
+    if isinstance(data, str) and data.startswith(_BELOW_BASE):
+        yield data.removeprefix(_BELOW_BASE)
+    elif isinstance(data, dict):
+        yield from (path for item in data.values() for path in _paths_below(item))
+    elif isinstance(data, list | tuple):
+        yield from (path for item in data for path in _paths_below(item))
 
 
 def _encode_path(path: Path, base: Path | None) -> str:

@@ -33,9 +33,8 @@ class Drawing:
 
     def find(self, names: Iterable[str]) -> tuple[int, ...]:
         """The nodes that make these tensors, or what a pass made of them."""
-        wanted = {name.split(ROLE)[0] for name in names}
-        found = enumerate(self.nodes)
-        return tuple(i for i, node in found if node.name.split(ROLE)[0] in wanted)
+        wanted = {_root(name) for name in names}
+        return tuple(i for i, node in enumerate(self.nodes) if _root(node.name) in wanted)
 
     def readers(self, index: int) -> tuple[int, ...]:
         """The nodes that read a node."""
@@ -57,3 +56,27 @@ def find_after(names: Iterable[str], before: Drawing, after: Drawing) -> tuple[i
         front = following
     fed = (i for index in wanted for i in before.nodes[index].inputs)
     return after.find(before.nodes[i].name for i in fed)
+
+
+def changes(before: Drawing, after: Drawing) -> tuple[frozenset[int], frozenset[int]]:
+    """The nodes of `before` that are gone, and those of `after` that are new or another operator,
+    carry another activation, or read others."""
+    old = {_root(node.name): i for i, node in enumerate(before.nodes)}
+    new = {_root(node.name) for node in after.nodes}
+    gone = frozenset(i for i, node in enumerate(before.nodes) if _root(node.name) not in new)
+    changed = frozenset(
+        i
+        for i, node in enumerate(after.nodes)
+        if (was := old.get(_root(node.name))) is None
+        or _look(node, after) != _look(before.nodes[was], before)
+    )
+    return gone, changed
+
+
+def _look(node: Node, drawing: Drawing) -> tuple[object, ...]:
+    read = tuple(_root(drawing.nodes[i].name) for i in node.inputs)
+    return node.operator, node.fused, node.detail, read
+
+
+def _root(name: str) -> str:
+    return name.split(ROLE)[0]

@@ -96,6 +96,15 @@ def complete_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+ARTIFACTS = "artifacts"  # the folder of a workspace with the results that are kept
+
+
+def store_of(out_dir: Path) -> Path:
+    """The workspace in whose store a step's folder lies: what the step has others do is kept there
+    at once. A folder that lies in none is its own."""
+    return out_dir.parents[1] if out_dir.parent.name == ARTIFACTS else out_dir
+
+
 def part_suffix() -> str:
     """How the name of a folder ends that this process has not finished yet."""
     return f".{os.getpid()}{_PART}"

@@ -6,7 +6,7 @@ A page only edits the draft; the table says what comes next and what still stand
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,10 +14,13 @@ from edgekiln.core.artifact import CALIBRATED_SCHEMES, SCHEMES, SchemeName
 from edgekiln.core.codec import CodecError, decode
 from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.model import DYNAMIC, Signature
+from edgekiln.core.passes import PassInfo
 from edgekiln.core.plans import ConvertPlan, FusionPlan, QuantPlan
 from edgekiln.core.text import Text, say
 
 D = TypeVar("D")
+T = TypeVar("T", str, tuple[str, str])
+_STEPS_KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,90 @@ def unpinned(draft: ModelDraft, signature: Signature) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Switches:
+    """Passes and places switched otherwise than they are unless asked, as in FusionPlan."""
+
+    skip: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    leave: tuple[tuple[str, str], ...] = ()
+
+    def has(self, info: PassInfo) -> bool:
+        """Whether a pass is on."""
+        return info.name in self.extra if info.asked else info.name not in self.skip
+
+    def with_pass(self, info: PassInfo, on: bool) -> Switches:
+        """A pass switched on or off."""
+        if info.asked:
+            return replace(self, extra=_with(self.extra, info.name, on))
+        return replace(self, skip=_with(self.skip, info.name, not on))
+
+    def with_place(self, place: tuple[str, str], on: bool) -> Switches:
+        """A place, (pass, tensor), switched on or off."""
+        return replace(self, leave=_with(self.leave, place, not on))
+
+
+@dataclass(frozen=True)
 class FuseDraft:
-    """What FusionPlan decides, and the samples to prove equality on (None: random numbers)."""
+    """What FusionPlan decides, and the samples to prove equality on (None: random numbers).
+
+    `made`: the switches of the result in hand. `past` and `undone`: those before the last changes,
+    and those taken back, newest last. `time_source`: time TensorFlow beside it.
+    """
 
     step: str = "choose"
     skip: tuple[str, ...] = ()
     data: Path | None = None
     extra: tuple[str, ...] = ()
     leave: tuple[tuple[str, str], ...] = ()
+    made: Switches | None = None
+    past: tuple[Switches, ...] = ()
+    undone: tuple[Switches, ...] = ()
+    time_source: bool = False
 
     def plan(self) -> FusionPlan:
         """The plan of the fusion."""
         data = DataSource(self.data, 32) if self.data else None
         return FusionPlan(self.skip, data, extra=self.extra, leave=self.leave)
+
+    @property
+    def switches(self) -> Switches:
+        """How passes and places are switched now."""
+        return Switches(self.skip, self.extra, self.leave)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the result in hand was made with other switches."""
+        return self.made is not None and self.made != self.switches
+
+    def switch(self, to: Switches) -> FuseDraft:
+        """One change of the switches, which can be undone."""
+        return self._set(to, (*self.past, self.switches)[-_STEPS_KEPT:], ())
+
+    def undo(self) -> FuseDraft:
+        """The switches before the last change; unchanged where there was none."""
+        if not self.past:
+            return self
+        return self._set(self.past[-1], self.past[:-1], (*self.undone, self.switches))
+
+    def redo(self) -> FuseDraft:
+        """The last change that was undone, again; unchanged where there was none."""
+        if not self.undone:
+            return self
+        return self._set(self.undone[-1], (*self.past, self.switches), self.undone[:-1])
+
+    def _set(
+        self, to: Switches, past: tuple[Switches, ...], undone: tuple[Switches, ...]
+    ) -> FuseDraft:
+        switched = replace(self, skip=to.skip, extra=to.extra, leave=to.leave)
+        return replace(switched, past=past, undone=undone)
+
+
+def _with(listed: tuple[T, ...], item: T, there: bool) -> tuple[T, ...]:
+    """In order, so that switching there and back changes nothing."""
+    kept = {other for other in listed if other != item}
+    if there:
+        kept.add(item)
+    return tuple(sorted(kept))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from edgekiln.core.text import Text
 
 GroupState = Literal["by-converter", "by-edgekiln", "possible", "not-possible"]
 
+_SLOWER = 1.02  # a ratio of medians below it is noise whatever the quartiles say
+
 
 @dataclass(frozen=True)
 class FusionGroup:
@@ -53,6 +55,10 @@ class Latency:
     runs: int
     runtime: str
     threads: int
+
+    def is_slower_than(self, other: Latency) -> bool:
+        """Whether it is slower beyond noise: by more than 2 %, and the quartiles apart."""
+        return self.median > other.median * _SLOWER and self.low > other.high
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from edgekiln.core.artifact import SCHEMES, SchemeName
 from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.quantization import Kept
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,45 @@ class FusionPlan:
 
 
 @dataclass(frozen=True)
-class QuantPlan:
-    """Which candidates to make, on what data, for which box profile.
+class TablePlan:
+    """The data a quantization is made from; see QuantPlan."""
 
-    `preprocessing` None lets the finder choose on the labelled calibration data.
+    calibration: DataSource | None
+    evaluation: DataSource | None = None
+    preprocessing: Preprocessing | None = None
+
+
+Goal = Literal["size", "latency"]
+Limit = Literal["accuracy", "agreement"]
+
+
+@dataclass(frozen=True)
+class QuantPlan:
+    """Which candidates to make, on what data, for which box profile, and what may be lost.
+
+    `calibration` None: random numbers, good for latency alone, and no accuracy is told.
+    `preprocessing` None lets the finder choose on the labelled calibration data. `limit_on`: what
+    `max_drop` is a fraction of: accuracy, or answers that agree with the float model's.
     """
 
-    calibration: DataSource
+    calibration: DataSource | None
     evaluation: DataSource | None
     target: str = "this-computer"
     schemes: tuple[SchemeName, ...] = SCHEMES
     preprocessing: Preprocessing | None = None
     target_samples: int = 200  # evaluation samples that are also run on the target's runtime
-    max_drop: float = 0.01  # accuracy that may be lost, as a fraction; chooses the recommendation
+    max_drop: float = 0.01  # what may be lost, as a fraction
+    goal: Goal = "size"  # among those that lose no more: the smallest, or the fastest
+    limit_on: Limit = "accuracy"
+    kept: Kept = ()  # operators of "mixed" chosen by hand; none: they are searched for
+    search_seconds: float = 180.0  # for the search of operators to keep; 0: no search
+    calibration_file: Path | None = None  # ranges seen before, instead of calibrating again
+    cluster: str = ""  # address of a Dask scheduler; "": the cores of this computer
+
+    @property
+    def table(self) -> TablePlan:
+        """The part that decides the data."""
+        return TablePlan(self.calibration, self.evaluation, self.preprocessing)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.data import Preprocessing
 from edgekiln.core.text import Text
 
 Precision = Literal["int8", "int16x8", "float32"]
@@ -85,3 +86,53 @@ class Attempt:
     median_ms: float | None  # one inference on this computer, one thread
     usable: bool
     within: bool  # usable, and loses no more than the plan allows
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a calibration was made from: whose it is, and with what it may be used again."""
+
+    model_sha256: str
+    data: str  # what a person calls the data
+    data_fingerprint: str
+    samples_digest: str  # of the values the model was fed, whatever they were made from
+    samples: int
+    preprocessing: Preprocessing
+    runtime: str  # "litert 2.3.0"
+    made: str  # ISO 8601 date and time, UTC
+
+
+@dataclass(frozen=True)
+class CalibrationInputs:
+    """A float model and what to calibrate it on.
+
+    `samples`: an `.npz` as in InferInputs; `digest`: of its values (`pipeline.data.arrays.digest`).
+    `labels`: one per sample, -1 where unlabelled, or none; `class_names` in their order.
+    """
+
+    model: Artifact
+    samples: Path
+    digest: str
+    data: str = ""
+    data_fingerprint: str = ""
+    labels: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CalibrationPlan:
+    """`preprocessing`: what the samples have been through. `carry_on`: a file outside the step's
+    folder where a calibration that was cut off is taken up again; it has no say in the result."""
+
+    preprocessing: Preprocessing
+    carry_on: Path | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """`calibration`: one `.npz` (`pipeline.quantize.calibration_file`); `notes`: what is to be
+    known of how far it can be trusted."""
+
+    calibration: Path
+    provenance: Provenance
+    notes: tuple[Text, ...] = ()

@@ -22,7 +22,7 @@ from edgekiln.core.bundle import Bundle
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import write_atomic
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.model import InspectedModel
 from edgekiln.core.text import say
 
@@ -36,6 +36,7 @@ class InHand:
     fusion: FusionResult | None = None
     quantized: QuantResult | None = None
     bundle: Bundle | None = None
+    source_latency: SourceLatency | None = None  # of the model itself, so fusing anew keeps it
 
     def with_model(self, model: InspectedModel) -> InHand:
         """A new model: everything that was made from the old one leaves the table."""

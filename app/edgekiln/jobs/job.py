@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from edgekiln.core.errors import UserError
+from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, say
 
 T = TypeVar("T")
@@ -45,11 +46,13 @@ class Task(Generic[T]):
 
 class Job(QObject):
     """A task being worked on. `changed` tells a new state, `progressed` a new fraction or text,
-    `finished` the end; then `result` or `error` is there (neither when cancelled)."""
+    `found` one more attempt, `finished` the end; then `result` or `error` is there (neither when
+    cancelled)."""
 
     changed = Signal()
     progressed = Signal()
     finished = Signal()
+    found = Signal()
 
     def __init__(self, task: Task[T], on_done: Callable[[T], None], parent: QObject | None) -> None:
         super().__init__(parent)
@@ -58,6 +61,7 @@ class Job(QObject):
         self.fraction: float | None = None
         self.text: Text = say("Waiting for its turn")
         self.log: Path | None = None
+        self.attempts: tuple[Attempt, ...] = ()
         self.result: object = None
         self.error: UserError | None = None
         self.is_bug = False
@@ -93,6 +97,11 @@ class Job(QObject):
         """The child got further."""
         self.fraction, self.text = fraction, text
         self.progressed.emit()
+
+    def find(self, attempt: Attempt) -> None:
+        """The child found something worth showing before it ends."""
+        self.attempts = (*self.attempts, attempt)
+        self.found.emit()
 
     def stop(self) -> None:
         """The user asked for an end, and the child was told."""

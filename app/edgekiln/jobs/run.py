@@ -10,13 +10,14 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTemporaryDir
 
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import sweep
+from edgekiln.core.files import ARTIFACTS, sweep
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Job
 from edgekiln.protocol import (
     VERSION,
     Done,
     Failed,
+    Found,
     Log,
     Message,
     Progress,
@@ -164,6 +165,8 @@ class Run(QObject):
             self._hand_over(message)
         elif isinstance(message, Progress):
             self.job.progress(message.fraction, message.text)
+        elif isinstance(message, Found):
+            self.job.find(message.attempt)
         elif isinstance(message, Log):
             _append(self.child.log, message.line)
         elif isinstance(message, Done | Failed):
@@ -184,7 +187,7 @@ class Run(QObject):
     def _judge(self) -> None:
         job, answer = self.job, self._answer
         if not self.child.clean() and self.child.ready is not None:
-            sweep(self._root / "artifacts", self.child.ready.pid)
+            sweep(self._root / ARTIFACTS, self.child.ready.pid)
         if job.state == "cancelling":
             job.cancelled()
         elif isinstance(answer, Failed) and not self._nonsense:

@@ -1,10 +1,17 @@
-"""What runs on a box: `agent.py`, sent as text; nothing here imports it."""
+"""What runs on a box: `agent.py`, sent as text; and under other Pythons of this computer:
+`elsewhere.py`. Nothing here imports them."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 
 def agent_source() -> bytes:
     """The agent's text, as it is bundled and as it is run on a box over stdin."""
     return files(__name__).joinpath("agent.py").read_bytes()
+
+
+def elsewhere() -> Path:
+    """The script for another Python of this computer; the agent lies beside it."""
+    return Path(__file__).with_name("elsewhere.py")

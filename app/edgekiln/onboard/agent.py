@@ -270,14 +270,14 @@ def check(app: str, folder: str) -> Answer:
     verify(app, folder)
     manifest = json.loads(_read(folder, "manifest.json").decode("utf-8"))
     golden = manifest["golden"]
-    np, (runtime, make) = _import("numpy"), _runtime(manifest["runtime"])
+    np, (runtime, make) = load("numpy"), runtime_here(manifest["runtime"])
     with np.load(os.path.join(folder, golden["inputs"]), allow_pickle=False) as file:
         samples = [{name: file[name][i] for name in file.files} for i in range(golden["samples"])]
     about = {"runtime": runtime, "samples": len(samples)}  # type: Answer
     with np.load(os.path.join(folder, golden["outputs"]), allow_pickle=False) as file:
         wanted = {name: file[name] for name in file.files}
     try:
-        found, times = _compute(np, make(os.path.join(folder, manifest["model"])), samples)
+        found, times = compute(np, make(os.path.join(folder, manifest["model"])), samples)
         about["max_relative_error"] = max(_error(np, found[n], wanted[n]) for n in wanted)
     except (RuntimeError, ValueError, KeyError) as error:
         raise Refusal("runtime-refuses", words=" ".join(str(error).split())[:300], **about)  # noqa: B904
@@ -287,43 +287,58 @@ def check(app: str, folder: str) -> Answer:
     return about
 
 
-def _import(name: str) -> Any:
+def load(name: str) -> Any:
+    """A module of this Python; Refusal when it does not load."""
     try:
         return importlib.import_module(name)
     except Exception as error:  # noqa: BLE001  (a wheel for another glibc fails in many ways)
         raise Refusal("no-module", module=name.split(".")[0], words=str(error)[:300])  # noqa: B904
 
 
-def _runtime(wanted: str) -> Tuple[str, Any]:
+def runtime_here(wanted: str) -> Tuple[str, Any]:
+    """The runtime of a family with its release here, and what makes an interpreter of a path."""
     family = wanted.split()[0]
     if family not in RUNTIMES:
         raise Refusal("unknown-runtime", runtime=wanted)
     module, distribution = RUNTIMES[family]
-    interpreter = _import(module).Interpreter
+    interpreter = load(module).Interpreter
     try:
         release = str(importlib.import_module("importlib.metadata").version(distribution))
     except Exception:  # noqa: BLE001  (Python 3.7, or unpacked without its metadata: unknown)
         release = "?"
-    return family + " " + release, lambda path: interpreter(model_path=path, num_threads=1)
+    return family + " " + release, lambda path, threads=1: interpreter(
+        model_path=path, num_threads=threads
+    )
 
 
-def _compute(np: Any, net: Any, samples: List[Answer]) -> Tuple[Answer, List[float]]:
-    net.allocate_tensors()
-    inputs, outputs = _ports(net)
+def compute(np: Any, net: Any, samples: List[Answer]) -> Tuple[Answer, List[float]]:
+    """Outputs by name, one row a sample, and the milliseconds of each run, the repeated too."""
+    ports = prepare(net)
     rows, times = [], []  # type: List[Answer], List[float]
     while len(rows) < len(samples) or (len(times) < TIMED_RUNS and sum(times) < TIMED_S * 1000):
-        sample = samples[len(rows) % len(samples)]
-        for name, port in inputs.items():
-            net.set_tensor(port["index"], _stored(np, sample[name], port))
-        net.reset_all_variables()
-        start = time.perf_counter()
-        net.invoke()
-        times.append((time.perf_counter() - start) * 1000)
-        rows.append({name: _real(np, net.get_tensor(p["index"]), p) for name, p in outputs.items()})
-    return {name: np.stack([row[name] for row in rows[: len(samples)]]) for name in outputs}, times
+        row, milliseconds = run_once(np, net, ports, samples[len(rows) % len(samples)])
+        times.append(milliseconds)
+        rows.append(row)
+    return {n: np.stack([row[n] for row in rows[: len(samples)]]) for n in ports[1]}, times
 
 
-def _ports(net: Any) -> Tuple[Answer, Answer]:
+def run_once(
+    np: Any, net: Any, ports: Tuple[Answer, Answer], sample: Answer
+) -> Tuple[Answer, float]:
+    """One sample in real values; its outputs and the milliseconds of the bare invoke."""
+    for name, port in ports[0].items():
+        net.set_tensor(port["index"], _stored(np, sample[name], port))
+    net.reset_all_variables()
+    start = time.perf_counter()
+    net.invoke()
+    milliseconds = (time.perf_counter() - start) * 1000
+    found = {n: _real(np, net.get_tensor(p["index"]), p) for n, p in ports[1].items()}
+    return found, milliseconds
+
+
+def prepare(net: Any) -> Tuple[Answer, Answer]:
+    """Memory for its tensors; then its inputs and outputs by name."""
+    net.allocate_tensors()
     inputs, outputs = (
         {d["name"]: d for d in details}
         for details in (net.get_input_details(), net.get_output_details())

@@ -8,27 +8,32 @@ from pathlib import Path
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.flow import FUSE, FuseDraft
-from edgekiln.core.fusion import FusionGroup, FusionResult, GroupState, PassOutcome
+from edgekiln.core.flow import FUSE, FuseDraft, Switches
+from edgekiln.core.fusion import FusionResult
 from edgekiln.core.passes import FUSION_PASSES, PassInfo
-from edgekiln.ui import figures, tasks
-from edgekiln.ui.theme import Tone
-from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row, text, word
-from edgekiln.ui.widgets.page import Page
-from edgekiln.ui.widgets.panels import empty_panel, tile, tiles
+from edgekiln.core.text import Words
+from edgekiln.jobs import netron
+from edgekiln.jobs.job import Job
+from edgekiln.ui import tasks
+from edgekiln.ui.fuse_result import FuseResult, Shown
+from edgekiln.ui.state import Desk
+from edgekiln.ui.theme import Tokens
+from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row
+from edgekiln.ui.widgets.page import Page, Ways
+from edgekiln.ui.widgets.panels import empty_panel, folded
 from edgekiln.ui.widgets.stepper import stepper
-from edgekiln.ui.widgets.table import Cell, Row, table
-
-_TONES: dict[GroupState, Tone] = {
-    "by-converter": "good",
-    "by-edgekiln": "good",
-    "possible": "warn",
-    "not-possible": "muted",
-}
 
 
 class FuseWizard(Page):
     """Choose the passes, run, see what became one operator and what did not, and why."""
+
+    def __init__(self, words: Words, tokens: Tokens, desk: Desk, ways: Ways) -> None:
+        super().__init__(words, tokens, desk, ways)
+        self._view: FuseResult | None = None
+        self._timed: Job | None = None
+        self._asked = Switches()
+        self._problem = ""
+        desk.netron.failed.connect(self._tell)
 
     def draw(self) -> None:
         """The state of the page."""
@@ -38,7 +43,7 @@ class FuseWizard(Page):
             self.show_page(words("Fuse"), lead, self._empty())
         elif (busy := self.busy()) is not None:
             self._show("run", lead, busy)
-        elif (failure := self.failure(print, self._again(), self._back())) is not None:
+        elif (failure := self.failure(print, *self._ways_out())) is not None:
             self._show("run", lead, failure)
         elif self.desk.in_hand.fusion is not None and self._draft.step != "choose":
             self._draw_result(self.desk.in_hand.fusion)
@@ -71,10 +76,14 @@ class FuseWizard(Page):
         body: QWidget,
         primary: Action | None = None,
         secondary: tuple[Action, ...] = (),
+        fills: bool = False,
     ) -> None:
+        if not fills:
+            self._view = None
         titles = [self.words.render(s.title) for s in FUSE.steps]
         head = stepper(self.tokens, titles, FUSE.names().index(step))
-        self.show_page(self.words("Fuse"), lead, column(head, body, gap=16), primary, secondary)
+        whole = column(head, body, gap=16, wide=1 if fills else None)
+        self.show_page(self.words("Fuse"), lead, whole, primary, secondary, fills)
 
     # Choose
 
@@ -87,9 +96,11 @@ class FuseWizard(Page):
             proof = words("Equality is proven on samples of {name}.", name=data.name)
         switches = card(self._all_or_none(), *always, gap=2)
         title = line(words("Only when asked for"), "strong")
-        body = column(switches, card(title, *asked, gap=2), notice(self.tokens, "", proof), gap=16)
+        told = notice(self.tokens, "", proof)
+        body = column(switches, card(title, *asked, gap=2), told, self._expert(), gap=16)
         run = Action(words("Convert and fuse"), self._run, "next")
-        self._show("choose", lead, body, run)
+        back = () if self.desk.in_hand.fusion is None else (self._to_result(),)
+        self._show("choose", lead, body, run, back)
 
     def _all_or_none(self) -> QWidget:
         words, skip = self.words, self._draft.skip
@@ -102,8 +113,7 @@ class FuseWizard(Page):
         return row(line(title, "strong"), *buttons, wide=0)
 
     def _skip(self, names: tuple[str, ...]) -> None:
-        self.desk.save_fuse_draft(replace(self._draft, skip=names))
-        self.draw()
+        self._change(self._draft.switch(replace(self._draft.switches, skip=tuple(sorted(names)))))
 
     def _switch(self, info: PassInfo) -> QWidget:
         title, gain = self.words.render(info.title), self.words.render(info.gain)
@@ -111,25 +121,33 @@ class FuseWizard(Page):
         box.setObjectName(f"pass-{info.name}")
         box.setAccessibleName(title)
         box.setAccessibleDescription(gain)
-        box.setChecked(self._is_on(info))
+        box.setChecked(self._draft.switches.has(info))
         box.toggled.connect(lambda on: self._set_pass(info, on))
         return row(box, line(gain, "muted"), gap=16, wide=1)
 
-    def _is_on(self, info: PassInfo) -> bool:
-        draft = self._draft
-        return info.name in draft.extra if info.asked else info.name not in draft.skip
-
     def _set_pass(self, info: PassInfo, on: bool) -> None:
-        listed = self._draft.extra if info.asked else self._draft.skip
-        others = tuple(name for name in listed if name != info.name)
-        names = (*others, info.name) if on == info.asked else others
-        draft = self._draft
-        changed = replace(draft, extra=names) if info.asked else replace(draft, skip=names)
-        self.desk.save_fuse_draft(changed)
-        self.draw()
+        self._change(self._draft.switch(self._draft.switches.with_pass(info, on)))
 
     def _data(self) -> Path | None:
         return self._draft.data or self.desk.quant_draft.calibration
+
+    def _expert(self) -> QWidget:
+        """Folded away: what few ask for."""
+        words, model = self.words, self.desk.in_hand.model
+        assert model is not None
+        title = words("Time TensorFlow too, as a plain graph and compiled by XLA")
+        box = QCheckBox(title)
+        box.setObjectName("time-source")
+        box.setAccessibleName(title)
+        box.setChecked(self._draft.time_source)
+        box.toggled.connect(
+            lambda on: self.desk.save_fuse_draft(replace(self._draft, time_source=on))
+        )
+        gain = words("For whoever must justify TFLite on this computer; takes a minute.")
+        if model.source.kind == "tflite":
+            box.setEnabled(False)
+            gain = words("A .tflite is run by TFLite only.")
+        return folded(words, self.tokens, card(row(box, line(gain, "muted"), gap=16, wide=1)))
 
     # Run
 
@@ -150,137 +168,109 @@ class FuseWizard(Page):
 
     def _fuse(self, artifact: Artifact) -> None:
         plan = replace(self._draft, data=self._data()).plan()
+        self._asked = self._draft.switches
         self.start(self.desk.run(tasks.fuse(artifact, plan), self._fused))
 
     def _fused(self, result: FusionResult) -> None:
-        self.desk.save_fuse_draft(replace(self._draft, step="result"))
+        draft = replace(self._draft, step="result")
+        self.desk.save_fuse_draft(replace(draft, made=self._asked))
         self.desk.put_fusion(result)
+        self._time_source()
+
+    def _time_source(self) -> None:
+        """After the fusion, which is timed itself."""
+        in_hand = self.desk.in_hand
+        if in_hand.model is None or in_hand.source_latency is not None:
+            return
+        if self._draft.time_source and in_hand.model.source.kind != "tflite":
+            task = tasks.time_source(in_hand.model.source, self.desk.model_draft.plan())
+            self._timed = self.desk.run(task, self.desk.put_source_latency)
+            self._timed.finished.connect(self.draw)
+            self.draw()
 
     def _again(self) -> Action:
         return Action(self.words("Try again"), self._run, "again")
 
-    def _back(self) -> Action:
-        return Action(self.words("Back to the passes"), self._go_back, "back")
+    def _ways_out(self) -> tuple[Action, ...]:
+        """Of a failure: the last good result is still in hand."""
+        ways = (self._again(), self._back())
+        return ways if self.desk.in_hand.fusion is None else (*ways, self._to_result())
 
-    def _go_back(self) -> None:
-        self.desk.save_fuse_draft(replace(self._draft, step="choose"))
+    def _to_result(self) -> Action:
+        return Action(self.words("Back to the result"), lambda: self._go("result"), "to-result")
+
+    def _back(self) -> Action:
+        return Action(self.words("Back to the passes"), lambda: self._go("choose"), "back")
+
+    def _go(self, step: str) -> None:
+        self.desk.save_fuse_draft(replace(self._draft, step=step))
         self.forget_job()
 
     # Result
 
     def _draw_result(self, result: FusionResult) -> None:
-        words = self.words
+        """Once; then the same widgets stay, and with them the filter, the place and the zoom."""
+        shown = Shown(result, self.desk.in_hand.source_latency, self._timing(), self._problem)
+        if self._view is None or self._view.shown != shown:
+            self._view = FuseResult(
+                self.words, self.tokens, shown, self._draft, self._change, self._netron(result)
+            )
+            self._show("result", self._gained(result), self._view, *self._ways_on(), fills=True)
+        else:
+            self._view.show_draft(self._draft)
+            self.show_footer(*self._ways_on())
+
+    def _gained(self, result: FusionResult) -> str:
         fewer = result.before.operators - result.after.operators
-        lead = words("{count} operators fewer, with the same outputs.", count=fewer)
-        if not fewer:
-            lead = words("Nothing was left to fuse: the converter had done all of it.")
-        body = column(
-            self._totals(result),
-            *self._latency(result),
-            self._proof(result),
-            *self._told(result),
-            line(words("Groups of the source model"), "strong"),
-            self._groups(result.groups),
-            line(words("Passes"), "strong"),
-            self._passes(result.passes),
-            gap=12,
-        )
-        primary = Action(words("Next: quantize"), lambda: self.ways.go("quantize"), "next")
-        self._show("result", lead, body, primary, (self._back(),))
+        if fewer:
+            return self.words("{count} operators fewer, with the same outputs.", count=fewer)
+        return self.words("Nothing was left to fuse: the converter had done all of it.")
 
-    def _totals(self, result: FusionResult) -> QWidget:
+    def _ways_on(self) -> tuple[Action, tuple[Action, ...]]:
+        """The next step; once a switch was moved, to fuse again. The result stays till then."""
         words = self.words
-        operators = figures.change(words, result.after.operators, result.before.operators)
-        macs = figures.change(words, result.after.macs, result.before.macs)
-        return tiles(
-            tile(
-                f"{result.before.operators} → {result.after.operators}",
-                words("Operators"),
-                word(operators, "muted"),
-            ),
-            tile(
-                f"{figures.count(result.before.macs)} → {figures.count(result.after.macs)}",
-                words("MACs per sample"),
-                word(macs, "muted"),
-            ),
-            tile(
-                figures.size(result.artifact.size_bytes),
-                words("Float model, size"),
-                word("float32", "muted"),
-            ),
-        )
+        quantize = Action(words("Next: quantize"), lambda: self.ways.go("quantize"), "next")
+        if not self._draft.changed:
+            return quantize, (self._back(),)
+        again = Action(words("Changed: fuse again"), self._run, "fuse-again")
+        return again, (self._back(), replace(quantize, text=words("Quantize this result")))
 
-    def _latency(self, result: FusionResult) -> list[QWidget]:
-        before, after = result.before.latency, result.after.latency
-        if before is None or after is None:
-            return []
-        said = self.words(
-            "Latency on this computer: {before} → {after} ms "
-            "(median of {runs} runs in turn, {runtime}, one thread)",
-            before=f"{before.median:.3g}",
-            after=f"{after.median:.3g}",
-            runs=after.runs,
-            runtime=after.runtime,
-        )
-        return [text(said, "muted")]
+    def _change(self, draft: FuseDraft) -> None:
+        self.desk.save_fuse_draft(draft)
+        self.draw()
 
-    def _proof(self, result: FusionResult) -> QWidget:
-        words = self.words
-        data = (
-            words("random numbers") if result.proof_data == "random" else words("calibration data")
-        )
-        said = words(
-            "Proven equal: largest difference {error} on {count} samples ({data}, {runtime}).",
-            error=figures.error(result.max_abs_error),
-            count=result.proof_samples,
-            data=data,
-            runtime=result.runtime,
-        )
-        return notice(self.tokens, "good", said)
+    def _timing(self) -> str:
+        """How far the times of TensorFlow are."""
+        words, job, source = self.words, self._timed, self.desk.in_hand.source_latency
+        if source is not None:
+            why = words.render(source.why_no_xla) if source.why_no_xla else ""
+            runs, runtime = source.plain.runs, source.plain.runtime
+            said = words("{runtime}: {runs} runs, plain graph and XLA.", runtime=runtime, runs=runs)
+            return f"{said} {why}".strip()
+        if job is None or job.state == "cancelled":
+            return ""
+        if job.error is not None:
+            return words.render(job.error.what)
+        return words("TensorFlow is being timed.")
 
-    def _told(self, result: FusionResult) -> list[QWidget]:
-        """What is fed or given otherwise, and what speaks against it."""
-        told = (*result.interface, *result.notes)
-        return [notice(self.tokens, "warn", self.words.render(text)) for text in told]
+    def _netron(self, result: FusionResult) -> tuple[Action, Action]:
+        words, converted = self.words, self.desk.in_hand.converted
+        absent = words("Netron is not installed: pip install netron")
+        why_not = "" if netron.is_installed() else absent
 
-    def _groups(self, groups: tuple[FusionGroup, ...]) -> QWidget:
-        words = self.words
-        if not groups:
-            return text(
-                words("The model has no convolution, dense or normalisation layers."), "muted"
-            )
-        headers = (words("Operators"), words("Place"), words("State"), words("Why"))
-        rows = [self._group(group) for group in groups]
-        return table(self.tokens, words("Groups"), headers, rows, stretch=3)
+        def opener(path: Path | None, name: str) -> Action:
+            gone = why_not or ("" if path else words("The unfused model is not in hand."))
+            return Action(words("Open in Netron"), lambda: self._open(path), name, gone)
 
-    def _group(self, group: FusionGroup) -> Row:
-        words = self.words
-        states = {
-            "by-converter": "✓ " + words("fused by the converter"),
-            "by-edgekiln": "✓ " + words("fused by EdgeKiln"),
-            "possible": "○ " + words("possible"),
-            "not-possible": "– " + words("not possible"),
-        }
-        state = Cell(states[group.state], _TONES[group.state])
-        return (Cell(group.pattern), Cell(group.place), state, Cell(words.render(group.why)))
+        before = opener(converted.path if converted else None, "netron-before")
+        return before, opener(result.artifact.path, "netron-after")
 
-    def _passes(self, passes: tuple[PassOutcome, ...]) -> QWidget:
-        words = self.words
-        headers = (words("Pass"), words("Applied"), words("Largest difference"), words("State"))
-        rows = [
-            (
-                Cell(words.render(p.title)),
-                Cell(str(p.applied), number=True),
-                Cell(figures.error(p.max_abs_error), number=True),
-                self._pass_state(p),
-            )
-            for p in passes
-        ]
-        return table(self.tokens, words("Passes"), headers, rows)
+    def _open(self, path: Path | None) -> None:
+        assert path is not None
+        self._problem = ""
+        self.desk.netron.open(path)
 
-    def _pass_state(self, outcome: PassOutcome) -> Cell:
-        if outcome.skipped:
-            return Cell(self.words("switched off"), "muted")
-        if outcome.taken_back:
-            return Cell("! " + self.words("taken back: not equal"), "bad")
-        return Cell("✓ " + self.words("kept"), "good")
+    def _tell(self, problem: str) -> None:
+        self._problem = self.words("Netron ended: {words}", words=problem)
+        if self.isVisible():
+            self.draw()

@@ -24,7 +24,8 @@ from edgekiln.core.text import Text, Words, say
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.choose_path import choose_folder, choose_npz
-from edgekiln.ui.widgets.kit import Action, button, card, column, icon, line, row, text, word
+from edgekiln.ui.widgets.kit import Action, button, card, column, line, row, text, word
+from edgekiln.ui.widgets.panels import folded
 
 Change = Callable[[QuantDraft], object]
 _MOST_SAMPLES = 100_000
@@ -142,21 +143,10 @@ def schemes_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QW
             gap=16,
         ),
     )
-    expert.hide()
-    fold = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
-    fold.setCheckable(True)
-    fold.setIcon(icon("chevron-right", tokens.text))
-
-    def unfold(on: bool) -> None:
-        expert.setVisible(on)
-        fold.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
-
-    fold.toggled.connect(unfold)
     return column(
         text(words("All of them are made and tried; the best one that is usable is recommended.")),
         card(*boxes, gap=8),
-        row(fold, None),
-        expert,
+        folded(words, tokens, expert),
     )
 
 

@@ -17,18 +17,19 @@ from edgekiln.core.data import DataSource
 from edgekiln.core.device import Contact, Device, DeviceFacts, DeviceStatus, PushResult, Secret
 from edgekiln.core.devices import DeviceList
 from edgekiln.core.flow import FuseDraft, ModelDraft, QuantDraft, recall
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.model import InspectedModel
 from edgekiln.core.workspace import InHand, Workspace
 from edgekiln.jobs import practice
 from edgekiln.jobs.job import Job, Task
 from edgekiln.jobs.lanes import Lanes
+from edgekiln.jobs.netron import Netron
 from edgekiln.jobs.practice import PracticeBox
 
 T = TypeVar("T")
 _RECENT = 6
 # Steps whose results belong to the model in hand: with another one on the table they end.
-_MADE_FROM_MODEL = frozenset(("convert", "fuse", "quantize", "thumbnails", "bundle"))
+_MADE_FROM_MODEL = frozenset(("convert", "fuse", "time-source", "quantize", "thumbnails", "bundle"))
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,12 @@ class Desk(QObject):
 
     changed = Signal()
 
-    def __init__(self, workspace: Workspace, lanes: Lanes, box: PracticeBox) -> None:
+    def __init__(
+        self, workspace: Workspace, lanes: Lanes, box: PracticeBox, netron: Netron
+    ) -> None:
         super().__init__()
-        self.workspace, self.lanes, self.practice = workspace, lanes, box
+        self.workspace, self.lanes = workspace, lanes
+        self.practice, self.netron = box, netron
         self.devices = DeviceList(workspace.root)
         self.in_hand: InHand = still_there(workspace.load())
         self.recent: Recent = recall(Recent, workspace.draft("recent"))
@@ -90,6 +94,10 @@ class Desk(QObject):
     def put_fusion(self, fusion: FusionResult) -> None:
         """The fused model."""
         self.put(self.in_hand.with_fusion(fusion))
+
+    def put_source_latency(self, latency: SourceLatency) -> None:
+        """What TensorFlow takes for the model in hand."""
+        self.put(replace(self.in_hand, source_latency=latency))
 
     def put_quantized(self, result: QuantResult) -> None:
         """The candidates."""

@@ -18,7 +18,7 @@ from edgekiln.core.device import (
     PushResult,
     ReadHostKeyPlan,
 )
-from edgekiln.core.fusion import FusionResult
+from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.model import InspectedModel, ModelSource
 from edgekiln.core.plans import (
     ConvertPlan,
@@ -40,6 +40,7 @@ PLACES: dict[str, str] = {
     "inspect-source": "model",
     "convert": "fuse",
     "fuse": "fuse",
+    "time-source": "fuse",
     "quantize": "quantize",
     "thumbnails": "preview",
     "host-key": "devices",
@@ -74,6 +75,12 @@ def convert(source: ModelSource, plan: ConvertPlan) -> Task[Artifact]:
 def fuse(artifact: Artifact, plan: FusionPlan) -> Task[FusionResult]:
     """Its fused form, proven equal."""
     return Task("fuse", artifact, plan, FusionResult, say("Fuse operators"))
+
+
+def time_source(source: ModelSource, plan: ConvertPlan) -> Task[SourceLatency]:
+    """What TensorFlow takes for a sample, as a plain graph and compiled by XLA."""
+    title = say("Time TensorFlow on this computer")
+    return Task("time-source", source, plan, SourceLatency, title, CONVERT)
 
 
 def quantize(artifact: Artifact, plan: QuantPlan) -> Task[QuantResult]:

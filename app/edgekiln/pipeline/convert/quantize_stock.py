@@ -23,6 +23,8 @@ from edgekiln.pipeline.convert.convert import made_by
 from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.graph.artifact import artifact_of
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.versions import stamp_needed_runtime
+from edgekiln.pipeline.graph.write import write_graph
 
 Samples = Callable[[], Iterator[list[Array]]]
 _REPORT_EVERY = 10
@@ -47,8 +49,8 @@ _SCHEMES: dict[str, tuple[SchemeName, Edges]] = {
 def quantize_stock(inputs: Artifact, plan: StockPlan, out_dir: Path, report: Report) -> Artifact:
     """Calibrate on `plan.samples` and quantize to "int8", "int8-float-io", "int8-uint8-io" or
     "int16x8" (float at the edges). Convolutions per channel, Dense per tensor: older runtimes
-    compute a per-channel FULLY_CONNECTED wrongly. Signature and its names stay. KeyError for
-    another scheme."""
+    compute a per-channel FULLY_CONNECTED wrongly. Signature and its names stay.
+    KeyError for another scheme."""
     scheme, edges = _SCHEMES[plan.scheme]
     report(0.0, say("Starting TensorFlow"))
     samples = _samples(inputs, plan.samples, report)
@@ -59,6 +61,9 @@ def quantize_stock(inputs: Artifact, plan: StockPlan, out_dir: Path, report: Rep
         raise _refused(error, plan.scheme) from error
     path = out_dir / f"stock-{scheme}.tflite"
     write_atomic(path, data)
+    graph = read_graph(path)
+    stamp_needed_runtime(graph)  # the older quantizer states versions too low for 16 bits
+    write_graph(graph, path)
     return artifact_of(path, scheme=scheme, made_from=inputs.sha256, made_by=made_by())
 
 

@@ -17,7 +17,7 @@ from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
-from edgekiln.pipeline.evaluate.runtimes import as_family
+from edgekiln.pipeline.evaluate.runtimes import parse_runtime
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
 
@@ -28,7 +28,7 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
     Preprocessing not given is taken from the artifact's note, else from the other model's, else
     found by trying. The other model always runs on litert.
     """
-    family = as_family(plan.runtime)
+    parse_runtime(plan.runtime)  # a runtime nobody has, before the data is read
     note = _note(inputs)
     with tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder:
         scratch = Path(folder)
@@ -45,7 +45,7 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
         )
         scores = _float_scores(inputs, samples, scratch, preprocessing, part_of(report, 0.4, 0.7))
         judged = judge(
-            inputs.artifact, samples, scores, family, out_dir, scratch, preprocessing,
+            inputs.artifact, samples, scores, plan.runtime, out_dir, scratch, preprocessing,
             part_of(report, 0.7, 1.0),
         )  # fmt: skip
         return replace(judged, notes=(*judged.notes, found.evidence))

@@ -10,7 +10,7 @@ from edgekiln.core.accuracy import AccuracyReport, TargetReport
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
-from edgekiln.core.inference import InferResult, RuntimeFamily
+from edgekiln.core.inference import InferResult
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
@@ -26,7 +26,7 @@ def judge(
     artifact: Artifact,
     samples: Samples,
     float_scores: Array | None,
-    runtime: RuntimeFamily,
+    runtime: str,
     out_dir: Path,
     root: Path,
     preprocessing: Preprocessing,
@@ -44,7 +44,9 @@ def judge(
     predicted = np.full(len(labels), metrics.UNDECIDED) if scores is None else metrics.top1(scores)
     reference = None if float_scores is None or scores is None else metrics.top1(float_scores)
     classes = 0 if scores is None else scores.shape[1]
-    outputs = out_dir / f"scores-{artifact.scheme}-{artifact.sha256[:8]}-{runtime}.npz"
+    outputs = (
+        out_dir / f"scores-{artifact.scheme}-{artifact.sha256[:8]}-{runtime.replace(' ', '-')}.npz"
+    )
     kept = raw.astype(np.float32) if scores is None else scores
     save_arrays(outputs, {"scores": kept, "predicted": predicted, "labels": labels})
     return AccuracyReport(
@@ -69,7 +71,7 @@ def judge_on_target(
     artifact: Artifact,
     samples: Samples,
     fast: AccuracyReport,
-    family: RuntimeFamily,
+    runtime: str,
     limit: int,
     out_dir: Path,
     root: Path,
@@ -83,7 +85,7 @@ def judge_on_target(
     part = out_dir / f".target-{artifact.sha256[:8]}.npz"
     save_arrays(part, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
-        raw, ran = _run(artifact, part, family, out_dir, root, report)
+        raw, ran = _run(artifact, part, runtime, out_dir, root, report)
     finally:
         part.unlink()
     scores = metrics.scores_of(raw)
@@ -123,7 +125,7 @@ def _same_outputs(raw: Array, fast: AccuracyReport, chosen: Array) -> float:
 def _run(
     artifact: Artifact,
     samples: Path,
-    runtime: RuntimeFamily,
+    runtime: str,
     out_dir: Path,
     root: Path,
     report: Report,

@@ -143,7 +143,7 @@ def _extend(clip: Clip, links: Links) -> Clip | None:
 
 def _step(operator: Operator) -> tuple[Tensor, Range] | None:
     """One operator as (x, limits); None when it is no clip of a float tensor."""
-    if operator.is_custom or operator.outputs[0].dtype != "float32":
+    if operator.is_custom or not operator.outputs or operator.outputs[0].dtype != "float32":
         return None
     if operator.name in _STANDING:
         source = operator.inputs[0]

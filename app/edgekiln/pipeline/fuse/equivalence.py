@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.model import DYNAMIC, TensorSpec
 from edgekiln.core.plans import FusionPlan
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.pipeline.data.noise import random_inputs
 from edgekiln.pipeline.data.source import limited, write_samples
 from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
@@ -21,9 +21,6 @@ from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
 
 MAX_RELATIVE_ERROR = 1e-4  # float rounding in another order stays below 1e-5
-_SEED = 20
-# Ranges models are fed with: normalised, 0…1, and pixels.
-_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 
 
 @dataclass(frozen=True)
@@ -202,16 +199,3 @@ def _compare_one(before: Array, after: Array) -> Difference:
     error = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
     largest = float(np.abs(a[finite]).max(initial=0.0))
     return Difference(error, error / largest if largest else error)
-
-
-def random_inputs(spec: TensorSpec, count: int) -> Array:
-    """`count` seeded samples for an input, real values, without the batch: floats in turn from
-    -1…1, 0…1 and 0…255; integers 0 or 1, which every index can be."""
-    shape = tuple(1 if size == DYNAMIC else size for size in spec.shape[1:])
-    random = np.random.default_rng(_SEED)
-    if spec.quantization is None and not spec.dtype.startswith("float"):
-        bits: Array = random.integers(0, 2, (count, *shape)).astype(np.float32)
-        return bits
-    samples = [random.uniform(*_RANGES[i % len(_RANGES)], shape) for i in range(count)]
-    floats: Array = np.stack(samples).astype(np.float32)
-    return floats

@@ -73,7 +73,7 @@ def _turn(operator: Operator, index: int) -> None:
 
 
 def _place(subgraph: Subgraph, operator: Operator, links: Links) -> SignPlace | None:
-    if operator.is_custom or operator.outputs[0].dtype != "float32":
+    if operator.is_custom or not operator.outputs or operator.outputs[0].dtype != "float32":
         return None
     if operator.name == "SQUARE":
         return SignPlace(subgraph, operator)

@@ -11,8 +11,6 @@ from edgekiln.core.inference import TimeInputs, TimePlan, TimeResult
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.fuse.equivalence import Proof
 
-_SLOWER = 1.02  # a ratio of medians below it is noise whatever the quartiles say
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -38,12 +36,7 @@ def time_both(before: Path, after: Path, proof: Proof, runs: int) -> Timing:
     if timed.refused is not None:
         return Timing(notes=(say("It could not be timed: {why}", why=timed.refused),))
     first, last = timed.latencies[0], timed.latencies[-1]
-    return Timing(first, last, (_slower(first, last),) if is_slower(first, last) else ())
-
-
-def is_slower(before: Latency, after: Latency) -> bool:
-    """Whether the second is slower beyond noise: by more than 2 %, and the quartiles apart."""
-    return after.median > before.median * _SLOWER and after.low > before.high
+    return Timing(first, last, (_slower(first, last),) if last.is_slower_than(first) else ())
 
 
 def _slower(before: Latency, after: Latency) -> Text:

@@ -35,6 +35,9 @@ _ARRAY_DTYPES = frozenset(
     ]
 )
 
+# The format's offsets are signed 32-bit numbers, and the runtimes map a file whole.
+MAX_BYTES = (1 << 31) - 1
+
 _BITS = re.compile(r"\d+$")
 
 
@@ -129,12 +132,14 @@ class SignatureEntry:
 
 @dataclass(eq=False)
 class Graph:
-    """A whole file. `notes` is the format's metadata table: name -> bytes."""
+    """A whole file. `notes` is the format's metadata table: name -> bytes; `attached` the zip
+    archive behind the model (see attached.py)."""
 
     subgraphs: list[Subgraph]
     signatures: list[SignatureEntry]
     notes: dict[str, bytes]
     description: str = ""
+    attached: bytes = b""
 
     @property
     def main(self) -> Subgraph:

@@ -6,13 +6,23 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.graph.graph import Graph, Operator, SignatureEntry, Subgraph, Tensor
+from edgekiln.pipeline.graph.attached import attached_archive
+from edgekiln.pipeline.graph.graph import (
+    MAX_BYTES,
+    Graph,
+    Operator,
+    SignatureEntry,
+    Subgraph,
+    Tensor,
+)
 
 _IDENTIFIER = b"TFL3"
+_GB = 1 << 30
 # What the generated reader raises when an offset of a damaged file points anywhere.
 _DAMAGE = (
     struct.error,
@@ -36,12 +46,16 @@ _TYPES = {code: name.lower() for code, name in _names(schema.TensorType).items()
 
 
 def read_graph(path: Path) -> Graph:
-    """The graph of a `.tflite`; UserError when there is no such file or it is damaged."""
+    """The graph of a `.tflite`; UserError when there is no such file, it is damaged, over 2 GB, or
+    its weights lie in another file."""
     data = _read_bytes(path)
     if data[4:8] != _IDENTIFIER:
         raise _not_a_model(path, say("It lacks the mark “TFL3” of a TensorFlow Lite file."))
     try:
-        return _Reader(data).graph()
+        reader = _Reader(data)
+        if reader.is_split:
+            raise _split(path)
+        return reader.graph()
     except _DAMAGE as error:
         raise _not_a_model(
             path, say("The file is cut off or damaged ({size} bytes).", size=len(data))
@@ -50,6 +64,8 @@ def read_graph(path: Path) -> Graph:
 
 def _read_bytes(path: Path) -> bytes:
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise too_large(path, size)
         return path.read_bytes()
     except OSError as error:
         raise UserError(
@@ -57,6 +73,26 @@ def _read_bytes(path: Path) -> bytes:
             say("{kind}: {text}", kind=type(error).__name__, text=error.strerror or str(error)),
             say("Check the path and its permissions, then try again."),
         ) from error
+
+
+def too_large(path: Path, size: int) -> UserError:
+    """For a model of `size` bytes, read or to be written."""
+    return UserError(
+        say("“{path}” is too large for a .tflite model.", path=path.name),
+        say(
+            "It takes {size:.1f} GB; the format, and so every runtime, ends at 2 GB.",
+            size=size / _GB,
+        ),
+        say("Use a smaller model, or split it into several that run one after another."),
+    )
+
+
+def _split(path: Path) -> UserError:
+    return UserError(
+        say("“{path}” does not hold its own weights.", path=path.name),
+        say("They lie in another file, which no runtime on a box reads."),
+        say("Export the model again as one single .tflite file."),
+    )
 
 
 def _not_a_model(path: Path, why: Text) -> UserError:
@@ -76,6 +112,12 @@ class _Reader:
         self._buffers = [self._content(buffer) for buffer in self._model.buffers or []]
         self._codes = [_code(code) for code in self._model.operatorCodes or []]
 
+    @property
+    def is_split(self) -> bool:
+        """Whether weights lie in another file."""
+        tensors = [t for part in self._model.subgraphs or [] for t in _list(part.tensors)]
+        return bool(self._model.externalBuffers) or any(t.externalBuffer for t in tensors)
+
     def graph(self) -> Graph:
         model = self._model
         if not model.subgraphs:
@@ -83,10 +125,11 @@ class _Reader:
         subgraphs = [self._subgraph(item) for item in model.subgraphs]
         signatures = [_signature(item, subgraphs) for item in model.signatureDefs or []]
         notes = {_text(n.name): self._buffers[n.buffer] or b"" for n in model.metadata or []}
-        return Graph(subgraphs, signatures, notes, _text(model.description))
+        archive = attached_archive(self._data)
+        return Graph(subgraphs, signatures, notes, _text(model.description), archive)
 
     def _content(self, buffer: Any) -> bytes | None:
-        # Files over 2 GB keep their weights behind the flatbuffer: offset and size instead of data.
+        # Writers of large files keep weights behind the flatbuffer: offset and size, not data.
         if buffer.offset > 1:
             return self._slice(buffer.offset, buffer.size)
         if buffer.data is None or not len(buffer.data):
@@ -111,8 +154,6 @@ class _Reader:
         )
 
     def _tensor(self, item: Any) -> Tensor:
-        if item.externalBuffer:
-            raise ValueError("weights in another file")
         signature = item.shapeSignature
         return Tensor(
             name=_text(item.name),
@@ -127,7 +168,7 @@ class _Reader:
         name, version, is_custom = self._codes[item.opcodeIndex]
         if item.largeCustomOptionsOffset > 1:
             options = self._slice(item.largeCustomOptionsOffset, item.largeCustomOptionsSize)
-            item.customOptions = list(options)
+            item.customOptions = np.frombuffer(options, np.uint8)
         return Operator(
             name=name,
             version=version,

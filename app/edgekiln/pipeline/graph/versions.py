@@ -8,16 +8,19 @@ counts, whatever the file says.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from edgekiln import assets
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
+from edgekiln.pipeline.graph.graph import Graph, Operator
+from edgekiln.pipeline.graph.op_versions import needed_version, set_versions
 
 OLDEST = "1.5.0"  # the first release in the table
 _NOTE, _NOTE_LENGTH = "min_runtime_version", 16
+# Pairs of operator numbers, wrong after an edit; without it runtimes keep the order of all
+# operators that have side effects.
+_ORDER = "model_control_dependencies"
 # Custom operators the standard interpreter brings along.
 _KNOWN_CUSTOM = frozenset(
     ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
@@ -63,17 +66,37 @@ def runs_on(graph: Graph, release: str) -> Text | None:
 
 
 def stamp_needed_runtime(graph: Graph) -> None:
-    """Write the lowest release into the graph's notes, where the file has such a note; a graph
-    with an operator the table does not know keeps what it says."""
+    """Write the needed version into every operator, and the lowest release into the graph's notes
+    where the file has such a note; a graph with an operator the table does not know keeps what it
+    says. For whoever edited operators: `write_graph` itself changes nothing."""
+    set_versions(graph)
+    graph.notes.pop(_ORDER, None)
     needed = needed_runtime(graph)
     if _NOTE in graph.notes and not needed.unknown:
         graph.notes[_NOTE] = needed.release.encode().ljust(_NOTE_LENGTH, b"\0")
 
 
 def true_version(operator: Operator) -> int:
-    """The version an operator truly needs: the file's, or a higher one its tensors ask for."""
-    rules = _TRUE_VERSIONS.get(operator.name, ())
-    return max([operator.version, *(version for holds, version in rules if holds(operator))])
+    """The version a runtime must have for the operator of a file: the one the file states, which a
+    runtime insists on, or a higher one its tensors ask for."""
+    return max(operator.version, needed_version(operator) or 0)
+
+
+def lower_forms(graph: Graph, release: str) -> int:
+    """Give operators that state a version too new for a release the one they need, where that one
+    is old enough; how many. Only running it shows whether it then computes the same."""
+    changed = 0
+    for operator in graph.operators():
+        needed = needed_version(operator) or operator.version
+        if needed < operator.version and not _has(operator, operator.version, release):
+            changed += _has(operator, needed, release)
+            operator.version = needed if _has(operator, needed, release) else operator.version
+    return changed
+
+
+def _has(operator: Operator, version: int, release: str) -> bool:
+    lowest = _lowest_release(operator.name, version)
+    return bool(lowest) and release_order(lowest) <= release_order(release)
 
 
 def release_order(release: str) -> tuple[int, ...]:
@@ -112,46 +135,3 @@ def _table() -> dict[str, dict[int, str]]:
         name: {int(version): versions[version] for version in sorted(versions, key=int)}
         for name, versions in stored["min_runtime"].items()
     }
-
-
-def _dtype(operator: Operator, index: int) -> str:
-    tensor = _input(operator, index)
-    return "" if tensor is None else tensor.dtype
-
-
-def _input(operator: Operator, index: int) -> Tensor | None:
-    return operator.inputs[index] if index < len(operator.inputs) else None
-
-
-def _has_channel_scales(tensor: Tensor | None) -> bool:
-    return (
-        tensor is not None
-        and tensor.quantization is not None
-        and len(tensor.quantization.scales) > 1
-    )
-
-
-def _is_hybrid_per_channel(operator: Operator) -> bool:
-    """Float activations, int8 weights with a scale for each unit: older runtimes read the first
-    scale only and compute wrong numbers."""
-    weights = _input(operator, 1)
-    types = (_dtype(operator, 0), _dtype(operator, 1))
-    return types == ("float32", "int8") and _has_channel_scales(weights)
-
-
-def _is_int16_by_int4(operator: Operator) -> bool:
-    return (_dtype(operator, 0), _dtype(operator, 1)) == ("int16", "int4")
-
-
-def _is_per_row_lookup(operator: Operator) -> bool:
-    return _dtype(operator, 1) == "int8" and _has_channel_scales(_input(operator, 1))
-
-
-# The runtime's own rules (op_version.cc) for features a quantizer adds after conversion.
-_Rule = tuple[Callable[[Operator], bool], int]
-_TRUE_VERSIONS: dict[str, tuple[_Rule, ...]] = {
-    "FULLY_CONNECTED": ((_is_hybrid_per_channel, 12), (_is_int16_by_int4, 13)),
-    "CONV_2D": ((_is_hybrid_per_channel, 5),),
-    "DEPTHWISE_CONV_2D": ((_is_hybrid_per_channel, 6),),
-    "EMBEDDING_LOOKUP": ((_is_per_row_lookup, 4),),
-}

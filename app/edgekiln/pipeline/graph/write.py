@@ -11,7 +11,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.core.files import write_atomic
-from edgekiln.pipeline.graph.graph import Graph, Operator, SignatureEntry, Subgraph, Tensor
+from edgekiln.pipeline.graph.attached import behind
+from edgekiln.pipeline.graph.graph import (
+    MAX_BYTES,
+    Graph,
+    Operator,
+    SignatureEntry,
+    Subgraph,
+    Tensor,
+)
+from edgekiln.pipeline.graph.read import too_large
 
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
@@ -21,7 +30,10 @@ _LAST_BYTE_CODE = 127  # PLACEHOLDER_FOR_GREATER_OP_CODES
 
 
 def write_graph(graph: Graph, path: Path) -> None:
-    """Write the graph as a `.tflite`, replacing `path` atomically."""
+    """Write the graph as a `.tflite`, replacing `path` atomically; UserError, and nothing touched,
+    when it is over 2 GB."""
+    if (size := _room(graph)) > MAX_BYTES:
+        raise too_large(path, size)
     write_atomic(path, _packed(graph))
 
 
@@ -30,15 +42,29 @@ def to_bytes(graph: Graph) -> bytes:
     return bytes(_packed(graph))
 
 
-def _packed(graph: Graph) -> memoryview:
-    """The file in the builder's own memory: weights are there once more, and no third time."""
-    model = _Writer(graph).model()
-    size = sum(len(buffer.data or b"") for buffer in model.buffers)
-    items = sum(len(part.tensors) + len(part.operators) for part in graph.subgraphs)
+def _packed(graph: Graph) -> bytes | memoryview:
+    """The file in the builder's own memory: weights are there once more, and no third time (but
+    with an archive behind them)."""
     # Too small a start would be doubled, and all that is there copied.
-    builder = flatbuffers.Builder(size + items * _ROOM + (1 << 16))
-    builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return memoryview(builder.Bytes)[builder.Head() :]
+    builder = flatbuffers.Builder(_room(graph))
+    builder.Finish(_Writer(graph).model().Pack(builder), _IDENTIFIER)
+    model = memoryview(builder.Bytes)[builder.Head() :]
+    return bytes(model) + behind(graph.attached, len(model)) if graph.attached else model
+
+
+def _room(graph: Graph) -> int:
+    """Bytes the file takes at most: constants, each once, and notes, and room for the rest."""
+    tensors = [tensor for part in graph.subgraphs for tensor in part.tensors]
+    parts = [tensor.data for tensor in tensors] + [*graph.notes.values(), graph.attached]
+    sizes = {id(data): len(data) + _ALIGNMENT for data in parts if data is not None}
+    operators = [operator.rest for operator in graph.operators()]
+    sizes |= {id(rest): len(rest.customOptions) for rest in operators if _is_custom(rest)}
+    items = len(tensors) + len(operators)
+    return sum(sizes.values()) + items * _ROOM + (1 << 16)
+
+
+def _is_custom(rest: Any) -> bool:
+    return rest is not None and rest.customOptions is not None
 
 
 class _Buffer:
@@ -106,7 +132,8 @@ class _Writer:
     def _tensor(self, tensor: Tensor) -> Any:
         item = schema.TensorT(hasRank=True) if tensor.rest is None else copy.copy(tensor.rest)
         item.name = tensor.name.encode("utf-8", "surrogateescape")
-        item.shape = np.array(tensor.shape, np.int32)
+        if tensor.shape or tensor.rest is None or item.shape is not None:  # else of unknown rank
+            item.shape = np.array(tensor.shape, np.int32)
         signature = tensor.shape_signature
         item.shapeSignature = None if signature is None else np.array(signature, np.int32)
         item.type = getattr(schema.TensorType, tensor.dtype.upper())

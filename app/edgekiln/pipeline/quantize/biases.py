@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +20,15 @@ from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 
 _WITH_BIAS = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"))
 # Half of int32 leaves the accumulator room; int64 stays below the 2^47 the int16 kernels multiply.
-_LIMITS = {"int32": 2.0**30, "int64": 2.0**40}
-_HIGHEST_WEIGHT = 127
+LIMITS = {"int32": 2.0**30, "int64": 2.0**40}
+HIGHEST_WEIGHT = 127
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
     """A quantized operator with its input scale, weights and bias, and their float values."""
 
+    operator: Operator
     input_scale: float
     weights: Tensor
     bias: Tensor
@@ -40,13 +41,19 @@ def repair_biases(quantized: Graph, original: Graph) -> int:
 
     `original` is the float graph that `quantized` was made from. Edits `quantized`.
     """
-    constants = _constants(original)
+    return sum(_repair(layer) for layer in layers_of(quantized, original))
+
+
+def layers_of(quantized: Graph, original: Graph) -> Iterator[Layer]:
+    """The operators with int8 weights and a bias of their own whose float values are known."""
+    constants = float_constants(original)
     uses = Counter(t for op in quantized.operators() for t in op.inputs if t is not None)
-    layers = (_layer(operator, constants, uses) for operator in quantized.operators())
-    return sum(_repair(layer) for layer in layers if layer is not None)
+    for operator in quantized.operators():
+        if (layer := _layer(operator, constants, uses)) is not None:
+            yield layer
 
 
-def _constants(graph: Graph) -> dict[str, Tensor]:
+def float_constants(graph: Graph) -> dict[str, Tensor]:
     """Float constants by name; a name that stands twice is left out."""
     tensors = [t for g in graph.subgraphs for t in g.tensors if t.is_constant]
     names = Counter(tensor.name for tensor in tensors)
@@ -55,7 +62,7 @@ def _constants(graph: Graph) -> dict[str, Tensor]:
 
 def _layer(
     operator: Operator, constants: Mapping[str, Tensor], uses: Mapping[Tensor, int]
-) -> _Layer | None:
+) -> Layer | None:
     if operator.name not in _WITH_BIAS or len(operator.inputs) < 3:
         return None
     source, weights, bias = operator.inputs[:3]
@@ -63,9 +70,10 @@ def _layer(
         return None
     known = weights.name in constants and bias.name in constants
     private = uses[weights] == uses[bias] == 1
-    if not known or not private or weights.dtype != "int8" or bias.dtype not in _LIMITS:
+    if not known or not private or weights.dtype != "int8" or bias.dtype not in LIMITS:
         return None
-    return _Layer(
+    return Layer(
+        operator,
         source.quantization.scales[0],
         weights,
         bias,
@@ -74,35 +82,37 @@ def _layer(
     )
 
 
-def _repair(layer: _Layer) -> int:
+def _repair(layer: Layer) -> int:
     quantization = layer.weights.quantization
     if quantization is None or len(quantization.scales) != len(layer.float_bias):
         return 0
     scales = np.asarray(quantization.scales, np.float64)
     bias = layer.float_bias.astype(np.float64)
-    needed = np.abs(bias) / (layer.input_scale * _LIMITS[layer.bias.dtype])
+    needed = np.abs(bias) / (layer.input_scale * LIMITS[layer.bias.dtype])
     narrow = needed > scales
     if narrow.any():
         _rescale(layer, np.where(narrow, needed, scales), narrow, quantization.axis)
     return int(narrow.sum())
 
 
-def _rescale(layer: _Layer, scales: Array, narrow: Array, axis: int) -> None:
+def _rescale(layer: Layer, scales: Array, narrow: Array, axis: int) -> None:
     """Write the narrow channels' weights and biases anew; the others keep theirs bit by bit."""
     along = [1] * layer.float_weights.ndim
     along[axis] = -1
     fresh = np.rint(layer.float_weights / scales.reshape(along))
-    fresh = np.clip(fresh, -_HIGHEST_WEIGHT, _HIGHEST_WEIGHT).astype(np.int8)
+    fresh = np.clip(fresh, -HIGHEST_WEIGHT, HIGHEST_WEIGHT).astype(np.int8)
     weights = np.where(narrow.reshape(along), fresh, layer.weights.array())
     bias_scales = layer.input_scale * scales
     whole = np.rint(layer.float_bias / bias_scales).astype(layer.bias.dtype)
     bias = np.where(narrow, whole, layer.bias.array())
-    _store(layer.weights, weights, scales)
-    _store(layer.bias, bias, bias_scales)
+    store(layer.weights, weights, scales)
+    store(layer.bias, bias, bias_scales)
 
 
-def _store(tensor: Tensor, values: Array, scales: Array) -> None:
+def store(tensor: Tensor, values: Array, scales: Array) -> None:
+    """Integers [channels, …] with a scale for each channel, or one for all, into a constant."""
     tensor.data = np.ascontiguousarray(values).tobytes()
     tensor.rest = copy.copy(tensor.rest)
     tensor.rest.quantization = copy.copy(tensor.rest.quantization)
     tensor.rest.quantization.scale = scales.astype(np.float32)
+    tensor.rest.quantization.zeroPoint = np.zeros(len(scales), np.int64)

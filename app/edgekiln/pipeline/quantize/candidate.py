@@ -1,11 +1,11 @@
-"""One candidate from the scheme's name to its verdict and its figures."""
+"""The step `candidate`: one form of the model from its scheme's name to its verdict and figures."""
 
 from __future__ import annotations
 
 import json
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekiln.child import ChildCrashed, StepFailed
@@ -15,107 +15,157 @@ from edgekiln.core.codec import encode
 from edgekiln.core.device import Profile
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic
+from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.evaluate.embedded import Note, embed_note
 from edgekiln.pipeline.evaluate.judge import judge, judge_on_target
 from edgekiln.pipeline.evaluate.runtimes import stand_in
 from edgekiln.pipeline.graph.artifact import artifact_of
-from edgekiln.pipeline.quantize.gate import gate, not_usable
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.gate import not_usable
+from edgekiln.pipeline.quantize.lower import Gated, gate_or_lower
 from edgekiln.pipeline.quantize.table import Table
-from edgekiln.pipeline.quantize.trial import FAST
+from edgekiln.pipeline.quantize.trial import FAST, Trial
 from edgekiln.pipeline.quantize.variants import Kiln, Variant
+from edgekiln.profiles import load_profile
 
 _NOTE_BYTES = 1000  # a note with all names of a large model would cost what quantizing saves
+_WORK = "work"
 
 
 @dataclass(frozen=True)
-class Made:
-    """A scheme's file on the disk; or, with `why_not`, why there is none."""
+class CandidateInputs:
+    """The float model, the samples, what calibration saw, and how the float model was judged; None
+    for that when it is the float model's own turn."""
+
+    model: Artifact
+    table: Table
+    calibration: Path | None
+    float_report: AccuracyReport | None
+
+
+@dataclass(frozen=True)
+class CandidatePlan:
+    """`kept`: the operators of a "mixed" one that are not int8; `rule`: the rule of its ranges,
+    None tries all. Without `gated` it is tried on the fast runtime alone, and is not usable."""
 
     scheme: SchemeName
-    artifact: Artifact | None
-    variant: Variant | None
-    why_not: Text | None = None
+    target: str
+    target_samples: int
+    kept: Kept = ()
+    rule: RangeRule | None = None
+    gated: bool = True
+
+
+def make_candidate(
+    inputs: CandidateInputs, plan: CandidatePlan, out_dir: Path, report: Report
+) -> Candidate:
+    """The candidate with its verdict and figures; its file lies in `out_dir`.
+
+    What a quantizer cannot do and what fails while it is judged is the verdict, not an error.
+    """
+    report(0.0, say("Making {scheme}", scheme=plan.scheme))
+    work = out_dir / _WORK
+    work.mkdir()
+    firing = _Firing(inputs, plan, load_profile(plan.target), out_dir, work)
+    try:
+        variant = firing.make()
+    except UserError as error:
+        return firing.failed(say("{what} {why}", what=error.what, why=error.why))
+    except Exception as error:  # noqa: BLE001  (a quantizer raises anything; one bad candidate must not sink the others)
+        traceback.print_exc(file=sys.stderr)  # into the job's log
+        return firing.failed(_cannot_be_made(error))
+    report(0.4, say("Judging {scheme}", scheme=plan.scheme))
+    try:
+        return firing.judge(firing.gate(variant))
+    except (UserError, ChildCrashed, StepFailed) as error:
+        traceback.print_exc(file=sys.stderr)  # into the job's log
+        return replace(firing.failed(_broke(error)), engine=variant.engine)
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where candidates are made and judged: all they have in common."""
+class _Firing:
+    """One candidate on its way."""
 
-    kiln: Kiln
-    table: Table
+    inputs: CandidateInputs
+    plan: CandidatePlan
     profile: Profile
-    float_report: AccuracyReport
-    target_samples: int
     out_dir: Path
     work: Path
 
-    def make(self, scheme: SchemeName) -> Made:
-        """The scheme's best file, with preprocessing and labels inside. Never raises for what a
-        quantizer cannot do: that is said in `why_not`."""
-        try:
-            variant = self.kiln.make(scheme)
-            return Made(scheme, self._keep(scheme, variant), variant)
-        except UserError as error:
-            return Made(scheme, None, None, say("{what} {why}", what=error.what, why=error.why))
-        except Exception as error:  # noqa: BLE001  (a quantizer raises anything; one bad candidate must not sink the others)
-            traceback.print_exc(file=sys.stderr)  # into the job's log
-            return Made(scheme, None, None, _cannot_be_made(error))
+    def make(self) -> Variant:
+        """Whatever the quantizer raises comes through."""
+        kiln = Kiln.of(self.inputs.model, self.inputs.calibration, self.inputs.table, self._trial())
+        if self.plan.scheme == "mixed" or self.plan.rule is not None:
+            return kiln.make_one(self.plan.scheme, self.plan.rule or "extremes", self.plan.kept)
+        return kiln.make(self.plan.scheme)
 
-    def judge(self, made: Made) -> Candidate:
-        """The candidate with its verdict and figures; what fails on the way is its verdict."""
-        if made.artifact is None or made.variant is None:
-            why = made.why_not or say("It could not be made.")
-            return Candidate(made.scheme, None, "none", not_usable(self.profile, why), None, None)
-        artifact, variant = made.artifact, made.variant
-        try:
-            return self._judge(made.scheme, artifact, variant)
-        except (UserError, ChildCrashed, StepFailed) as error:
-            traceback.print_exc(file=sys.stderr)  # into the job's log
-            verdict = not_usable(self.profile, _broke(error))
-            return Candidate(made.scheme, artifact, variant.engine, verdict, None, None)
-
-    def _keep(self, scheme: SchemeName, variant: Variant) -> Artifact:
-        path = self.out_dir / f"{scheme}.tflite"
+    def keep(self, variant: Variant) -> Artifact:
+        """The file, with preprocessing and labels inside."""
+        path, model = self.out_dir / f"{self.plan.scheme}.tflite", self.inputs.model
         copy_atomic(variant.path, path)
-        embed_note(path, _note(self.table))
-        made_from = self.kiln.model.sha256
-        made_by = self.kiln.model.made_by + variant.tools
-        return artifact_of(path, scheme=scheme, made_from=made_from, made_by=made_by)
+        embed_note(path, _note(self.inputs.table))
+        made_by = model.made_by + variant.tools
+        return artifact_of(path, scheme=self.plan.scheme, made_from=model.sha256, made_by=made_by)
 
-    def _judge(self, scheme: SchemeName, artifact: Artifact, variant: Variant) -> Candidate:
-        verdict = gate(artifact.path, scheme, self.profile, variant.run, self.kiln.trial)
-        report = on_target = None
-        if variant.run.refused is None:
-            report = self._report(artifact)
-            if verdict.measured_on:
-                on_target = self._on_target(artifact, report)
-        return Candidate(scheme, artifact, variant.engine, verdict, report, on_target)
+    def gate(self, variant: Variant) -> Gated:
+        """The variant, or a lower form of it, with the gate's answer; not asked in a search."""
+        if not self.plan.gated:
+            return Gated(variant, self.keep(variant), not_usable(self.profile, _only_tried()))
+        scheme, model = self.plan.scheme, self.inputs.model
+        return gate_or_lower(variant, scheme, model, self.profile, self._trial(), self.keep)
+
+    def judge(self, gated: Gated) -> Candidate:
+        """Its figures on the fast runtime and the target's."""
+        artifact, verdict, variant = gated.artifact, gated.verdict, gated.variant
+        made = replace(
+            self.failed(_only_tried()),
+            artifact=artifact,
+            engine=variant.engine,
+            verdict=verdict,
+            operators=len(read_graph(self.inputs.model.path).main.operators),
+        )
+        if variant.run.refused is not None:
+            return made
+        report = self._report(artifact)
+        measured = verdict.measured_on and not self.inputs.table.random
+        on_target = self._on_target(artifact, report) if measured else None
+        return replace(made, report=report, on_target=on_target)
+
+    def failed(self, why: Text) -> Candidate:
+        """The candidate with nothing but a reason."""
+        verdict = not_usable(self.profile, why)
+        return Candidate(self.plan.scheme, None, "none", verdict, None, None, self.plan.kept)
+
+    def _trial(self) -> Trial:
+        return Trial.of(self.inputs.table, self.inputs.model, self.work)
 
     def _report(self, artifact: Artifact) -> AccuracyReport:
-        scores = _scores(self.float_report)
-        table = self.table
-        return judge(
-            artifact, table.evaluation, scores, FAST, self.out_dir, self.work, table.preprocessing
-        )
+        table, known = self.inputs.table, self.inputs.float_report
+        scores = None if known is None else _scores(known)
+        samples, preprocessing = table.evaluation, table.preprocessing
+        report = judge(artifact, samples, scores, FAST, self.out_dir, self.work, preprocessing)
+        return _withheld(report) if table.random else report
 
     def _on_target(self, artifact: Artifact, report: AccuracyReport) -> TargetReport:
+        known = self.inputs.float_report or report
         return judge_on_target(
             artifact,
-            self.table.evaluation,
+            self.inputs.table.evaluation,
             report,
             stand_in(self.profile.runtime),
-            self.target_samples,
+            self.plan.target_samples,
             self.work,
             self.work,
-            _scores(self.float_report),
+            _scores(known),
         )
 
 
-def judge_float(model: Artifact, table: Table, out_dir: Path, work: Path) -> AccuracyReport:
-    """The float model on the evaluation samples."""
-    return judge(model, table.evaluation, None, FAST, out_dir, work, table.preprocessing)
+def _withheld(report: AccuracyReport) -> AccuracyReport:
+    """The report without what random numbers cannot tell."""
+    return replace(report, accuracy=None, agreement=None, error=None, confusion=(), differing=())
 
 
 def _scores(report: AccuracyReport) -> Array:
@@ -126,6 +176,10 @@ def _note(table: Table) -> Note:
     note = Note(table.preprocessing, table.evaluation.class_names)
     size = len(json.dumps(encode(note), ensure_ascii=False).encode())
     return note if size <= _NOTE_BYTES else Note(table.preprocessing)
+
+
+def _only_tried() -> Text:
+    return say("It was only tried on the fast runtime: one step of a search.")
 
 
 def _cannot_be_made(error: Exception) -> Text:

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from edgekiln.core.accuracy import AccuracyReport, Candidate, TargetReport
 from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.plans import Goal, Limit, QuantPlan
+from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, say
 
 # Sizes that differ by less are equal; then the one that computes in integers is the faster one.
 _SAME_SIZE = 1.03
+_SAME_TIME = 1.05  # nor do times
 _PREFERENCE: tuple[SchemeName, ...] = (
     "int8",
+    "int8-uint8-io",
     "int8-float-io",
+    "mixed",
     "dynamic-range",
+    "weight-int4",
+    "weight-int8",
     "int16x8",
     "float16",
     "float32",
@@ -33,16 +40,21 @@ class _Entry:
 
 
 def choose(
-    candidates: Sequence[Candidate], float_report: AccuracyReport, max_drop: float, target: str
+    candidates: Sequence[Candidate],
+    float_report: AccuracyReport,
+    max_drop: float,
+    target: str,
+    goal: Goal = "size",
+    limit_on: Limit = "accuracy",
 ) -> tuple[SchemeName | None, Text]:
     """The scheme to take (None when nothing is usable), and why, in one sentence."""
-    entries = [entry for c in candidates if (entry := _entry(c, float_report)) is not None]
+    entries = [e for c in candidates if (e := _entry(c, float_report, limit_on)) is not None]
     if not entries:
         return None, say("No candidate runs right on {target}.", target=target)
     within = [entry for entry in entries if entry.loss <= max_drop]
     if within:
-        taken = _smallest(within)
-        return taken.scheme, _reason(taken, float_report, max_drop)
+        taken = _fastest(within) if goal == "latency" else _smallest(within)
+        return taken.scheme, _reason(taken, float_report, max_drop, goal)
     taken = min(entries, key=lambda entry: (entry.loss, entry.artifact.size_bytes))
     return taken.scheme, say(
         "No candidate loses {limit} points or less; {scheme} loses least: {figures}.",
@@ -52,21 +64,63 @@ def choose(
     )
 
 
-def _entry(candidate: Candidate, float_report: AccuracyReport) -> _Entry | None:
+def choose_without_data(
+    candidates: Sequence[Candidate], target: str
+) -> tuple[SchemeName | None, Text]:
+    """The fastest usable scheme of candidates made from random numbers."""
+    usable = [c for c in candidates if c.verdict.usable and c.report is not None]
+    if not usable:
+        return None, say("No candidate runs right on {target}.", target=target)
+    taken = min(usable, key=lambda c: c.report.median_ms if c.report else 0.0)
+    assert taken.report is not None
+    return taken.scheme, say(
+        "{scheme} is the fastest here ({latency} ms, {runtime}); its accuracy is unknown without "
+        "data.",
+        scheme=taken.scheme,
+        latency=f"{taken.report.median_ms:.3g}",
+        runtime=taken.report.runtime,
+    )
+
+
+def attempt_of(candidate: Candidate, float_report: AccuracyReport, plan: QuantPlan) -> Attempt:
+    """A candidate as a point of the search; `loss` None where it has no figures."""
+    artifact, report, usable = candidate.artifact, candidate.report, candidate.verdict.usable
+    loss = None
+    if report is not None and plan.calibration is not None:
+        loss = loss_of(report, candidate.on_target, float_report, plan.limit_on)
+    return Attempt(
+        candidate.scheme,
+        candidate.kept,
+        candidate.operators,
+        0 if artifact is None else artifact.size_bytes,
+        loss,
+        None if report is None else report.median_ms,
+        usable,
+        usable and loss is not None and loss <= plan.max_drop,
+    )
+
+
+def _entry(candidate: Candidate, float_report: AccuracyReport, limit_on: Limit) -> _Entry | None:
     report = candidate.report
     if not candidate.verdict.usable or candidate.artifact is None or report is None:
         return None
-    loss = _loss(report, candidate.on_target, float_report)
+    loss = loss_of(report, candidate.on_target, float_report, limit_on)
     return _Entry(candidate.scheme, candidate.artifact, report, candidate.on_target, loss)
 
 
-def _loss(
-    report: AccuracyReport, on_target: TargetReport | None, float_report: AccuracyReport
+def loss_of(
+    report: AccuracyReport,
+    on_target: TargetReport | None,
+    float_report: AccuracyReport,
+    limit_on: Limit,
 ) -> float:
-    """Accuracy lost, as a fraction; without labels the share of changed answers; without classes
-    the relative error of the outputs."""
+    """Accuracy lost, as a fraction; without labels, and when the limit is on agreement, the share
+    of changed answers; without classes the relative error of the outputs."""
     changed = (report.error or 0.0) if report.agreement is None else 1 - report.agreement
-    if float_report.accuracy is not None and report.accuracy is not None:
+    labelled = float_report.accuracy is not None and report.accuracy is not None
+    if labelled and limit_on == "accuracy":
+        assert float_report.accuracy is not None
+        assert report.accuracy is not None
         changed = float_report.accuracy - report.accuracy
     if on_target is None or on_target.same_as_fast >= _SAME_ANSWERS:
         return changed
@@ -80,7 +134,22 @@ def _smallest(entries: Sequence[_Entry]) -> _Entry:
     return min(same, key=lambda entry: _PREFERENCE.index(entry.scheme))
 
 
-def _reason(taken: _Entry, float_report: AccuracyReport, max_drop: float) -> Text:
+def _fastest(entries: Sequence[_Entry]) -> _Entry:
+    limit = min(entry.report.median_ms for entry in entries) * _SAME_TIME
+    same = [entry for entry in entries if entry.report.median_ms <= limit]
+    return min(same, key=lambda entry: (entry.artifact.size_bytes, entry.loss))
+
+
+def _reason(taken: _Entry, float_report: AccuracyReport, max_drop: float, goal: Goal) -> Text:
+    if goal == "latency":
+        return say(
+            "{scheme} is the fastest on this computer ({latency} ms) that loses at most {limit} "
+            "points: {figures}.",
+            scheme=taken.scheme,
+            latency=f"{taken.report.median_ms:.3g}",
+            limit=_points(max_drop),
+            figures=_figures(taken, float_report),
+        )
     return say(
         "{scheme} is the smallest that loses at most {limit} points: {figures}.",
         scheme=taken.scheme,

@@ -16,6 +16,7 @@ from edgekiln.core.quantization import Kept
 from edgekiln.core.text import say
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.versions import stamp_needed_runtime
 from edgekiln.pipeline.graph.write import write_graph
 from edgekiln.pipeline.quantize.biases import repair_biases
 from edgekiln.pipeline.quantize.calibrate import Ranges
@@ -24,6 +25,8 @@ from edgekiln.pipeline.quantize.recipes import recipe_for
 
 Engine = Literal["ai-edge-quantizer", "tensorflow", "none"]
 Tools = tuple[tuple[str, str], ...]
+# What TensorFlow's own quantizer can make of a float `.tflite`
+STOCK_SCHEMES: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int16x8"))
 
 
 def quantize_by_recipe(
@@ -49,9 +52,9 @@ def quantize_by_recipe(
     tool = ("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))
     graph = read_graph(out)
     repaired = repair_biases(graph, original) if ranges is not None else 0
-    widened = widen_by_float(graph)
-    if repaired or widened:
-        write_graph(graph, out)
+    widen_by_float(graph)
+    stamp_needed_runtime(graph)  # the quantizer leaves the versions of the float model
+    write_graph(graph, out)
     return (tool, ("repaired-biases", str(repaired))) if repaired else (tool,)
 
 

@@ -1,66 +1,92 @@
 """The step `quantize`: a float model in, judged candidates out. Convert once, calibrate once,
-quantize many."""
+quantize many.
+
+Each part is a step of its own, kept as soon as it is there: a run that was cancelled or killed goes
+on where it stopped, and a second one with another limit starts from what is known.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekiln.core.accuracy import Candidate, QuantResult
-from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact
+from edgekiln.core.artifact import Artifact
 from edgekiln.core.errors import UserError
+from edgekiln.core.files import copy_atomic, store_of
 from edgekiln.core.plans import QuantPlan
+from edgekiln.core.quantization import Attempt, Sensitivity
 from edgekiln.core.report import Report, part_of
-from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import load_arrays
-from edgekiln.pipeline.graph.read import read_graph
-from edgekiln.pipeline.quantize.calibrate import Calibration, calibrate, for_bytes
-from edgekiln.pipeline.quantize.candidate import Bench, judge_float
-from edgekiln.pipeline.quantize.choose import choose
-from edgekiln.pipeline.quantize.table import Table, lay_table
-from edgekiln.pipeline.quantize.trial import FAST, GATE_SAMPLES, Trial, first_rows, run_on
-from edgekiln.pipeline.quantize.variants import CHILDREN, Kiln
+from edgekiln.core.text import Text, say
+from edgekiln.executor import executor
+from edgekiln.pipeline.quantize.batch import Batch, lay_batch
+from edgekiln.pipeline.quantize.choose import choose, choose_without_data
+from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, rule_of
 from edgekiln.profiles import load_profile
 
-_WORK = "work"
 _SLOWEST = "int16x8"
 
 
 def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -> QuantResult:
     """Every scheme of the plan made, gated and judged; the candidates lie in `out_dir`.
 
-    `inputs` is a float artifact. A candidate that fails carries the reason in its verdict and
+    Where int8 loses more than the plan allows, the fewest operators to keep out of it are searched
+    for. `inputs` is a float artifact. A candidate that fails carries the reason in its verdict and
     never sinks the others. UserError for data that does not fit, for a model that is quantized
     already and for a float model that does not run.
     """
     profile = load_profile(plan.target)
     _refuse_quantized(inputs)
-    work = out_dir / _WORK
-    work.mkdir(parents=True)
-    try:
-        table = lay_table(inputs, plan, work, part_of(report, 0.0, 0.2))
-        trial = _trial(inputs, table, work, report)
-        kiln = Kiln(inputs, _calibration(inputs, plan, table, part_of(report, 0.2, 0.35)), trial)
-        report(0.35, say("Measuring the float model"))
-        float_report = judge_float(inputs, table, out_dir, work)
-        bench = Bench(kiln, table, profile, float_report, plan.target_samples, out_dir, work)
-        candidates = _candidates(bench, plan, part_of(report, 0.45, 1.0))
-    finally:
-        shutil.rmtree(work)
-    chosen, reason = choose(candidates, float_report, plan.max_drop, profile.title)
+    with executor(store_of(out_dir), plan.cluster) as where:
+        batch = lay_batch(inputs, plan, where, report)
+        made = _candidates(batch, part_of(report, 0.4, 0.75))
+        sensitivity = _sense(batch, made.candidates)
+        made = made.joined(_mixed(batch, made.candidates, sensitivity, part_of(report, 0.75, 1.0)))
+    candidates = tuple(_gathered(candidate, out_dir) for candidate in made.candidates)
+    table, reference = batch.table, batch.float_report
+    if table.random:
+        chosen, reason = choose_without_data(candidates, profile.title)
+    else:
+        chosen, reason = choose(
+            candidates, reference, plan.max_drop, profile.title, plan.goal, plan.limit_on
+        )
     return QuantResult(
-        float_report=float_report,
-        candidates=tuple(candidates),
+        float_report=_gathered(batch.float_candidate, out_dir).report,
+        candidates=candidates,
         chosen=chosen,
         reason=reason,
         target=plan.target,
         preprocessing=table.preprocessing,
         preprocessing_evidence=table.evidence,
         calibration_samples=table.calibration.count,
-        notes=table.notes,
+        notes=(*batch.notes, *made.notes),
+        sensitivity=sensitivity,
+        attempts=made.attempts,
+        goal=plan.goal,
+        limit_on=plan.limit_on,
+        max_drop=plan.max_drop,
+        calibration=_kept_file(batch.calibration, out_dir),
+        random=table.random,
     )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Candidates, all that was tried on the way to them, and what is to be said of it."""
+
+    candidates: tuple[Candidate, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    notes: tuple[Text, ...] = ()
+
+    def joined(self, other: _Made) -> _Made:
+        """This and then the other."""
+        return _Made(
+            self.candidates + other.candidates,
+            self.attempts + other.attempts,
+            self.notes + other.notes,
+        )
 
 
 def _refuse_quantized(model: Artifact) -> None:
@@ -75,49 +101,70 @@ def _refuse_quantized(model: Artifact) -> None:
         )
 
 
-def _trial(model: Artifact, table: Table, work: Path, report: Report) -> Trial:
-    report(0.2, say("Running the float model"))
-    run = run_on(model.path, table.calibration.path, FAST, work)
-    if run.refused is not None:
-        raise UserError(
-            say("The float model does not run."),
-            run.refused,
-            say("Open the model again, or another one."),
-        )
-    return Trial(
-        samples=table.calibration.path,
-        few=first_rows(table.calibration.path, GATE_SAMPLES, work / "few.npz"),
-        labels=table.calibration.labels,
-        reference=run.outputs,
-        main=model.signature.outputs[0].name,
-        folder=work,
-    )
-
-
-def _calibration(
-    model: Artifact, plan: QuantPlan, table: Table, report: Report
-) -> Calibration | None:
-    if CALIBRATED_SCHEMES.isdisjoint(plan.schemes):
-        return None
-    samples = load_arrays(table.calibration.path)
-    calibration = calibrate(model.path, model.signature, samples, report)
-    fed = read_graph(model.path).main.inputs[0]
-    return for_bytes(calibration, fed.name, table.preprocessing)
-
-
-def _candidates(bench: Bench, plan: QuantPlan, report: Report) -> Sequence[Candidate]:
-    """Each scheme made, then all judged, two at a time."""
-    made = []
-    for i, scheme in enumerate(plan.schemes):
-        report(0.5 * i / len(plan.schemes), say("Making {scheme}", scheme=scheme))
-        made.append(bench.make(scheme))
+def _candidates(batch: Batch, report: Report) -> _Made:
+    """Each scheme of the plan made and judged, as many at once as there are cores."""
+    plan = batch.plan
+    attempts = [batch.attempt(batch.float_candidate)]
+    report(0.0, say("Making candidates"), attempts[0])
+    schemes = [s for s in plan.schemes if s not in ("float32", "mixed")]
+    leader = next((scheme for scheme in schemes if scheme in INTEGER), None)
+    followers = [s for s in schemes if s in INTEGER and s != leader]
     # The slowest first, or it would run alone at the end: 16-bit kernels are the plain ones
-    made.sort(key=lambda item: item.scheme != _SLOWEST)
-    judged = {}
-    with ThreadPoolExecutor(CHILDREN) as pool:
-        for future in as_completed([pool.submit(bench.judge, item) for item in made]):
-            candidate = future.result()
+    first = sorted(set(schemes) - set(followers), key=lambda s: (s != _SLOWEST, s != leader))
+    pending = {batch.submit(scheme) for scheme in first}
+    judged = {"float32": batch.float_candidate}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for candidate in (future.result() for future in done):
             judged[candidate.scheme] = candidate
-            done = 0.5 + 0.5 * len(judged) / len(made)
-            report(done, say("Judged {scheme}", scheme=candidate.scheme))
-    return [judged[scheme] for scheme in plan.schemes]
+            attempts.append(batch.attempt(candidate))
+            told = say("Judged {scheme}", scheme=candidate.scheme)
+            report(len(judged) / (len(schemes) + 1), told, attempts[-1])
+            if candidate.scheme == leader:  # what is best for its ranges is so for theirs
+                rule = rule_of([candidate])
+                pending |= {batch.submit(scheme, rule=rule) for scheme in followers}
+    return _Made(tuple(judged[s] for s in plan.schemes if s in judged), tuple(attempts))
+
+
+def _sense(batch: Batch, candidates: Sequence[Candidate]) -> Sensitivity | None:
+    """What int8 does to each operator, where there is an int8 model to see it in."""
+    for candidate in candidates:
+        if candidate.scheme in INTEGER and candidate.artifact is not None:
+            return None  # TODO
+    return None
+
+
+def _mixed(
+    batch: Batch,
+    candidates: Sequence[Candidate],
+    sensitivity: Sensitivity | None,
+    report: Report,
+) -> _Made:
+    """The mixed candidate, where one is asked for or needed."""
+    if not is_wanted(batch, candidates):
+        return _Made()
+    mixing = Mixing(batch, rule_of(candidates), report)
+    if batch.plan.kept:
+        found: Candidate | None = mixing.by_hand(batch.plan.kept)
+    else:
+        found = None if sensitivity is None else mixing.find(sensitivity)
+    return _Made(() if found is None else (found,), tuple(mixing.attempts), tuple(mixing.notes))
+
+
+def _kept_file(calibration: Path | None, out_dir: Path) -> Path | None:
+    if calibration is None:
+        return None
+    copy_atomic(calibration, out_dir / "calibration.npz")
+    return out_dir / "calibration.npz"
+
+
+def _gathered(candidate: Candidate, out_dir: Path) -> Candidate:
+    """The candidate with its files below `out_dir`: a result is whole by itself."""
+    artifact, report = candidate.artifact, candidate.report
+    if artifact is not None:
+        copy_atomic(artifact.path, out_dir / artifact.path.name)
+        artifact = replace(artifact, path=out_dir / artifact.path.name)
+    if report is not None:
+        copy_atomic(report.outputs, out_dir / report.outputs.name)
+        report = replace(report, outputs=out_dir / report.outputs.name)
+    return replace(candidate, artifact=artifact, report=report)

@@ -1,47 +1,66 @@
-"""What lies on the table before anything is fired: the data as the model takes it."""
+"""The step `lay-table`: the data as the model takes it, and what the float model makes of it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.data import Preprocessing
-from edgekiln.core.plans import QuantPlan
+from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.errors import UserError
+from edgekiln.core.plans import TablePlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import load_arrays
+from edgekiln.pipeline.data.arrays import digest, digests, load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
+from edgekiln.pipeline.data.labels import UNLABELLED
+from edgekiln.pipeline.data.noise import random_inputs
 from edgekiln.pipeline.data.source import Samples, limited, write_samples
+from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.interface import read_interface
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.trial import FAST, GATE_SAMPLES, first_rows
 
 CALIBRATION_SAMPLES = 200
+_RANDOM_SAMPLES = 16
 _FEW = 100
 _READABLE_BYTES = 1 << 29  # larger evaluation data is not read twice for the sake of a note
 
 
 @dataclass(frozen=True)
 class Table:
-    """Preprocessing with what speaks for it, samples to calibrate and to judge on, and notes."""
+    """Preprocessing with what speaks for it, samples to calibrate and to judge on, and notes.
+
+    `few`: the first calibration samples, for the gate; `reference`: what the float model computes
+    on the calibration samples, an `.npz` by output name; `digest`: of the calibration samples.
+    `random`: they are random numbers.
+    """
 
     preprocessing: Preprocessing
     evidence: Text
     calibration: Samples
     evaluation: Samples
+    few: Path
+    reference: Path
+    digest: str
     notes: tuple[Text, ...]
+    random: bool = False
 
 
-def lay_table(model: Artifact, plan: QuantPlan, work: Path, report: Report) -> Table:
-    """Find the preprocessing and write the samples; UserError when data and model do not fit."""
-    found = _preprocessing(model, plan, work, part_of(report, 0.0, 0.2))
+def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) -> Table:
+    """Find the preprocessing, write the samples, run the float model on those that calibrate.
+
+    UserError when data and model do not fit, and for a float model that does not run.
+    """
+    if plan.calibration is None:
+        return _random_table(inputs, out_dir, report)
+    found = _preprocessing(inputs, plan, plan.calibration, out_dir, part_of(report, 0.0, 0.2))
     calibration = write_samples(
         limited(plan.calibration, CALIBRATION_SAMPLES),
         found.preprocessing,
-        model.signature,
-        work / "calibration.npz",
+        inputs.signature,
+        out_dir / "calibration.npz",
         part_of(report, 0.2, 0.4),
     )
     evaluation = calibration
@@ -49,20 +68,60 @@ def lay_table(model: Artifact, plan: QuantPlan, work: Path, report: Report) -> T
         evaluation = write_samples(
             plan.evaluation,
             found.preprocessing,
-            model.signature,
-            work / "evaluation.npz",
-            part_of(report, 0.4, 1.0),
+            inputs.signature,
+            out_dir / "evaluation.npz",
+            part_of(report, 0.4, 0.9),
             calibration.class_names,
         )
-    notes = tuple(_notes(calibration, None if plan.evaluation is None else evaluation))
-    return Table(found.preprocessing, found.evidence, calibration, evaluation, notes)
+    return Table(
+        found.preprocessing,
+        found.evidence,
+        calibration,
+        evaluation,
+        first_rows(calibration.path, GATE_SAMPLES, out_dir / "few.npz"),
+        _reference(inputs, calibration.path, out_dir, part_of(report, 0.9, 1.0)),
+        digest(load_arrays(calibration.path)),
+        tuple(_notes(calibration, None if plan.evaluation is None else evaluation)),
+    )
 
 
-def _preprocessing(model: Artifact, plan: QuantPlan, work: Path, report: Report) -> Found:
+def _random_table(model: Artifact, out_dir: Path, report: Report) -> Table:
+    path = out_dir / "calibration.npz"
+    inputs = {s.name: random_inputs(s, _RANDOM_SAMPLES) for s in model.signature.inputs}
+    save_arrays(path, inputs)
+    samples = Samples(
+        path, _RANDOM_SAMPLES, (UNLABELLED,) * _RANDOM_SAMPLES, (), "random", data="random"
+    )
+    note = say("Random numbers instead of data: latency can be told, accuracy cannot.")
+    few = first_rows(path, GATE_SAMPLES, out_dir / "few.npz")
+    reference = _reference(model, path, out_dir, report)
+    evidence = say("No data was given")
+    known = digest(inputs)
+    return Table(
+        Preprocessing(), evidence, samples, samples, few, reference, known, (note,), random=True
+    )
+
+
+def _reference(model: Artifact, samples: Path, out_dir: Path, report: Report) -> Path:
+    report(0.0, say("Running the float model"))
+    outputs = out_dir / "reference.npz"
+    ran = run_model(model.path, samples, FAST, outputs, out_dir)
+    if ran.refused is not None:
+        raise UserError(
+            say("The float model does not run."),
+            ran.refused,
+            say("Open the model again, or another one."),
+        )
+    return outputs
+
+
+def _preprocessing(
+    model: Artifact, plan: TablePlan, data: DataSource, work: Path, report: Report
+) -> Found:
     if plan.preprocessing is not None:
         fed = read_interface(read_graph(model.path)).feed(model.signature.inputs[0].name)
         return Found(as_fed(plan.preprocessing, fed), say("Chosen by you"))
-    return find_preprocessing(model.path, model.signature, plan.calibration, work, report)
+    return find_preprocessing(model.path, model.signature, data, work, report)
 
 
 def _notes(calibration: Samples, evaluation: Samples | None) -> Iterator[Text]:
@@ -92,14 +151,5 @@ def _shared(calibration: Path, evaluation: Path) -> int:
     """How many evaluation samples are, bit by bit, calibration samples (0 when too large)."""
     if evaluation.stat().st_size > _READABLE_BYTES:
         return 0
-    known = set(_digests(calibration))
-    return sum(digest in known for digest in _digests(evaluation))
-
-
-def _digests(samples: Path) -> Iterator[bytes]:
-    arrays = load_arrays(samples)
-    for rows in zip(*(arrays[name] for name in sorted(arrays)), strict=True):
-        digest = hashlib.blake2b(digest_size=16)
-        for row in rows:
-            digest.update(row.tobytes())
-        yield digest.digest()
+    known = set(digests(load_arrays(calibration)))
+    return sum(each in known for each in digests(load_arrays(evaluation)))

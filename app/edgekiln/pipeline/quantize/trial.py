@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekiln.core.artifact import Artifact
 from edgekiln.core.inference import InferResult, RuntimeFamily
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.runtimes import run_model
+
+if TYPE_CHECKING:
+    from edgekiln.pipeline.quantize.table import Table
 
 Outputs = Mapping[str, Array]  # output name -> [samples, *shape without batch], real values
 FAST: RuntimeFamily = "litert"
@@ -33,6 +38,14 @@ class Trial:
     reference: Outputs
     main: str
     folder: Path
+
+    @classmethod
+    def of(cls, table: Table, model: Artifact, folder: Path) -> Trial:
+        """The trial on a table's calibration samples."""
+        samples = table.calibration
+        reference = load_arrays(table.reference)
+        main = model.signature.outputs[0].name
+        return cls(samples.path, table.few, samples.labels, reference, main, folder)
 
 
 @dataclass(frozen=True)
@@ -72,10 +85,10 @@ def first_rows(samples: Path, count: int, out: Path) -> Path:
     return out
 
 
-def run_on(model: Path, samples: Path, family: RuntimeFamily, folder: Path) -> Run:
+def run_on(model: Path, samples: Path, runtime: str, folder: Path) -> Run:
     """`model` on `samples` with a runtime, in a child; what it refuses comes back as `refused`."""
-    out = folder / f"{model.stem}-{samples.stem}-{family}.npz"
-    result = run_model(model, samples, family, out, folder)
+    out = folder / f"{model.stem}-{samples.stem}-{runtime.replace(' ', '-')}.npz"
+    result = run_model(model, samples, runtime, out, folder)
     return Run(result, {} if result.refused is not None else load_arrays(out))
 
 

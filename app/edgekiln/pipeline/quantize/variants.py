@@ -12,18 +12,26 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
 from edgekiln.core.errors import UserError
-from edgekiln.core.quantization import RangeRule
-from edgekiln.pipeline.quantize.calibrate import RULES, Calibration
+from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.calibrate import (
+    SAMPLE_RULES,
+    Calibration,
+    for_bytes,
+)
+from edgekiln.pipeline.quantize.calibration_file import load_calibration
 from edgekiln.pipeline.quantize.engines import (
     Engine,
     Tools,
     quantize_by_recipe,
     quantize_by_tensorflow,
 )
+from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST, Run, Score, Trial, run_on, score
 
 CHILDREN = 2  # interpreters at once
@@ -61,6 +69,19 @@ class Kiln:
     calibration: Calibration | None
     trial: Trial
 
+    @classmethod
+    def of(cls, model: Artifact, calibration: Path | None, table: Table, trial: Trial) -> Kiln:
+        """From what lies on the table."""
+        if calibration is None:
+            return cls(model, None, trial)
+        fed = read_graph(model.path).main.inputs[0].name
+        seen, _ = load_calibration(calibration, model.sha256)
+        return cls(model, for_bytes(seen, fed, table.preprocessing), trial)
+
+    def make_one(self, scheme: SchemeName, rule: RangeRule, kept: Kept = ()) -> Variant:
+        """A calibrated scheme by a rule that is known; `kept` operators are not int8."""
+        return self._try(self._by_recipe(scheme, rule, kept))
+
     def make(self, scheme: SchemeName) -> Variant:
         """The best variant of a scheme. Whatever the quantizer raises comes through."""
         if scheme == "float32":
@@ -69,7 +90,7 @@ class Kiln:
             return self._try(self._by_recipe(scheme))
         count = len(self.trial.labels)
         try:
-            made = [self._by_recipe(scheme, rule) for rule in RULES]
+            made = [self._by_recipe(scheme, rule) for rule in _rules(scheme)]
         except Exception:
             # It raises anything for a graph it cannot do; the other engine may do it
             if not (tried := self._by_tensorflow(scheme)):
@@ -81,10 +102,12 @@ class Kiln:
             tried += self._by_tensorflow(scheme)
         return nearest(tried, count)
 
-    def _by_recipe(self, scheme: SchemeName, rule: RangeRule | None = None) -> _Made:
+    def _by_recipe(
+        self, scheme: SchemeName, rule: RangeRule | None = None, kept: Kept = ()
+    ) -> _Made:
         ranges = None if rule is None else _known(self.calibration).ranges(rule)
         out = self.trial.folder / f"{scheme}-{rule or 'made'}.tflite"
-        tools = quantize_by_recipe(self.model.path, scheme, ranges, out)
+        tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept)
         chosen: Tools = () if rule is None else (("ranges", rule),)
         return _Made(out, "ai-edge-quantizer", tools + chosen)
 
@@ -120,6 +143,11 @@ def is_good(seen: Score | None) -> bool:
     if seen is None:
         return False
     return seen.error <= _GOOD_ERROR or (seen.agreement or 0.0) >= _GOOD_AGREEMENT
+
+
+def _rules(scheme: SchemeName) -> Sequence[RangeRule]:
+    """16 bits are fine enough for every value: cutting some off gains nothing."""
+    return tuple(SAMPLE_RULES) if scheme == "int16x8" else get_args(RangeRule)
 
 
 def _known(calibration: Calibration | None) -> Calibration:

@@ -115,10 +115,19 @@ def word(content: str, role: str = "", tone: Tone = "") -> QLabel:
 
 
 def column(
-    *items: QWidget | None, gap: int = GRID, margin: int = 0, into: QWidget | None = None
+    *items: QWidget | None,
+    gap: int = GRID,
+    margin: int = 0,
+    wide: int | None = None,
+    into: QWidget | None = None,
 ) -> QWidget:
-    """Widgets below each other, `into` a widget if there is one already; None stretches."""
-    return _fill(into or QWidget(), QVBoxLayout(), items, gap, margin)
+    """Widgets below each other, `into` a widget if there is one already; None stretches, and so
+    does the item number `wide`."""
+    layout = QVBoxLayout()
+    made = _fill(into or QWidget(), layout, items, gap, margin)
+    if wide is not None:
+        layout.setStretch(wide, 1)
+    return made
 
 
 def row(

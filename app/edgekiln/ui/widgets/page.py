@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from edgekiln.core.text import Words
@@ -68,9 +69,11 @@ class Page(QWidget):
         body: QWidget,
         primary: Action | None = None,
         secondary: tuple[Action, ...] = (),
+        fills: bool = False,
     ) -> None:
-        """Put all of it on the screen. Where the keyboard was on this page, it stays here: on the
-        same control where that is still there, else on the next step."""
+        """Put all of it on the screen; a body that `fills` has all the room. Where the keyboard
+        was on this page, it stays here: on the same control where that is still there, else on the
+        next step."""
         at = self.window().focusWidget()
         name = at.objectName() if at is not None and (at is self or self.isAncestorOf(at)) else None
         if name is not None:
@@ -80,15 +83,24 @@ class Page(QWidget):
         self._lead.setText(lead)
         self._lead.setVisible(bool(lead))
         self.setAccessibleName(title)
-        whole = column(body, None, gap=0)
+        whole = _Filling(body) if fills else column(body, None, gap=0)
         whole.setProperty("box", "body")
-        whole.setMaximumWidth(_WIDEST)
+        if not fills:
+            whole.setMaximumWidth(_WIDEST)
         if (old := self._scroll.takeWidget()) is not None:
             old.deleteLater()  # not at once: a button in it may be the one that was clicked
         self._scroll.setWidget(whole)
         self._fill_footer(primary, secondary)
         if name is not None:
             self._focus_again(name, scrolled)
+
+    def show_footer(self, primary: Action | None, secondary: tuple[Action, ...]) -> None:
+        """Other next steps, where the rest of the page stays."""
+        at = self.window().focusWidget()
+        on_button = at is not None and self._footer.indexOf(at) >= 0
+        self._fill_footer(primary, secondary)
+        if on_button:
+            self.focus_next()
 
     def _fill_footer(self, primary: Action | None, secondary: tuple[Action, ...]) -> None:
         _clear(self._footer)
@@ -159,6 +171,26 @@ class Page(QWidget):
         """The failure was read: show the page as before it."""
         self.job = None
         self.draw()
+
+
+class _Filling(QWidget):
+    """As high as the page; only what does not fit at all is scrolled to."""
+
+    def __init__(self, body: QWidget) -> None:
+        super().__init__()
+        self._body = body
+        body.setParent(self)
+
+    def minimumSizeHint(self) -> QSize:
+        """Qt."""
+        wide, layout = self.width(), self._body.layout()
+        high = layout.minimumHeightForWidth(wide) if layout else 0
+        return QSize(0, max(high, self._body.minimumSizeHint().height()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt."""
+        super().resizeEvent(event)
+        self._body.resize(self.size())
 
 
 def _clear(layout: QLayout) -> None:

@@ -11,18 +11,29 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.text import Words
 from edgekiln.jobs.job import Job
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.kit import Action, button, card, column, line, picture, row, text, word
+from edgekiln.ui.widgets.kit import (
+    Action,
+    button,
+    card,
+    column,
+    icon,
+    line,
+    picture,
+    row,
+    text,
+    word,
+)
 
 _SKELETON_WIDTHS = (560, 480, 520)
 _STEPS = 1000
 _SECOND = 1000
 
 
-def empty_panel(tokens: Tokens, icon: str, title: str, what: str, *actions: Action) -> QWidget:
+def empty_panel(tokens: Tokens, symbol: str, title: str, what: str, *actions: Action) -> QWidget:
     """Nothing here yet: what to drop or click."""
     buttons = row(*(button(a, primary=not n) for n, a in enumerate(actions)), None)
     return card(
-        picture(icon, tokens.muted, 40), text(title, "strong"), text(what, "muted"), buttons
+        picture(symbol, tokens.muted, 40), text(title, "strong"), text(what, "muted"), buttons
     )
 
 
@@ -54,6 +65,21 @@ def error_panel(
     panel.setObjectName("error-panel")
     panel.setAccessibleName(words.render(error.what))
     return panel
+
+
+def folded(words: Words, tokens: Tokens, body: QWidget) -> QWidget:
+    """Expert settings, shown when asked for."""
+    body.hide()
+    fold = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
+    fold.setCheckable(True)
+    fold.setIcon(icon("chevron-right", tokens.text))
+
+    def unfold(on: bool) -> None:
+        body.setVisible(on)
+        fold.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
+
+    fold.toggled.connect(unfold)
+    return column(row(fold, None), body)
 
 
 def bar(name: str) -> QProgressBar:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QBrush, QColor, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
@@ -17,23 +24,29 @@ ROW_HEIGHT = 32
 _FRAME = 4
 _NARROWEST = 48
 _LEAST_STRETCHED = 220
+_MEASURED = 60  # rows beyond those on the screen whose width is asked for
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says; a number is set to the right."""
+    """What a cell says; a number is set to the right. `checked`: it has a switch (None: it has
+    not), which `locked` cannot be moved."""
 
     text: str
     tone: Tone = ""
     number: bool = False
     tip: str = ""
+    checked: bool | None = None
+    locked: bool = False
 
 
 Row = tuple[Cell, ...]
 
 
 class Rows(QAbstractTableModel):
-    """Rows of cells under headers."""
+    """Rows of cells under headers. `switched`: the row and whether its switch is to be on."""
+
+    switched = Signal(int, bool)
 
     def __init__(self, tokens: Tokens, headers: Sequence[str], rows: Sequence[Row]) -> None:
         super().__init__()
@@ -58,7 +71,30 @@ class Rows(QAbstractTableModel):
             return QBrush(QColor(self._tokens.tone(cell.tone)))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(cell.number)
+        if role == Qt.ItemDataRole.CheckStateRole and cell.checked is not None:
+            return Qt.CheckState.Checked if cell.checked else Qt.CheckState.Unchecked
         return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Qt."""
+        cell = self.rows[index.row()][index.column()]
+        flags = super().flags(index)
+        if cell.checked is not None and not cell.locked:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Qt: a click on a switch. Whoever listens shows the rows anew."""
+        if role != Qt.ItemDataRole.CheckStateRole:
+            return False
+        self.switched.emit(index.row(), Qt.CheckState(value) == Qt.CheckState.Checked)
+        return True
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """As many rows as before, that say something else."""
+        self.rows = tuple(rows)
+        corner = self.index(len(self.rows) - 1, len(self._headers) - 1)
+        self.dataChanged.emit(self.index(0, 0), corner)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -77,9 +113,9 @@ class Table(QTableView):
     """As wide as it may be and no wider: the column `stretch` gets what is left, and where that is
     too little the widest of the others are cut (their tooltips have all of it)."""
 
-    def __init__(self, stretch: int) -> None:
+    def __init__(self, stretch: int, least: int) -> None:
         super().__init__()
-        self._stretch = stretch
+        self._stretch, self._least = stretch, least
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share out the width anew."""
@@ -89,14 +125,17 @@ class Table(QTableView):
             max(self.sizeHintForColumn(n), header.sectionSizeHint(n))
             for n in range(model.columnCount())
         ]
-        for column, width in enumerate(shared(wanted, self._stretch, self.viewport().width())):
+        room = self.viewport().width()
+        for column, width in enumerate(shared(wanted, self._stretch, room, self._least)):
             header.resizeSection(column, width)
 
 
-def shared(wanted: Sequence[int], stretch: int, room: int) -> list[int]:
-    """Widths for columns that want some, in `room` pixels."""
+def shared(
+    wanted: Sequence[int], stretch: int, room: int, least: int = _LEAST_STRETCHED
+) -> list[int]:
+    """Widths for columns that want some, in `room` pixels; `stretch` has `least` if it wants."""
     cap = max(wanted)
-    least = min(wanted[stretch], _LEAST_STRETCHED)
+    least = min(wanted[stretch], least)
     others = [width for column, width in enumerate(wanted) if column != stretch]
     while cap > _NARROWEST and sum(min(width, cap) for width in others) + least > room:
         cap -= 1
@@ -114,9 +153,18 @@ def table(
     most_rows: int = 8,
 ) -> QTableView:
     """A table named `name` (for screen readers) that shows up to `most_rows` rows, then scrolls."""
-    view = Table(stretch)
-    view.setModel(Rows(tokens, headers, rows))
-    view.model().setParent(view)
+    view = dressed(name, Rows(tokens, headers, rows), stretch)
+    view.setFixedHeight(ROW_HEIGHT * (1 + min(max(len(rows), 1), most_rows)) + _FRAME)
+    return view
+
+
+def dressed(
+    name: str, model: QAbstractItemModel, stretch: int = 0, least: int = _LEAST_STRETCHED
+) -> QTableView:
+    """A table of a model, as high as it may be; the column `stretch` is `least` pixels wide."""
+    view = Table(stretch, least)
+    view.setModel(model)
+    model.setParent(view)
     view.setAccessibleName(name)
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -131,7 +179,7 @@ def table(
     header.setMinimumSectionSize(_NARROWEST)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     header.setFixedHeight(ROW_HEIGHT)
-    view.setFixedHeight(ROW_HEIGHT * (1 + min(max(len(rows), 1), most_rows)) + _FRAME)
+    header.setResizeContentsPrecision(_MEASURED)
     return view
 
 
