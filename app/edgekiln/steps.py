@@ -55,6 +55,7 @@ STEPS: dict[str, Step] = {
     "calibrate": Step("edgekiln.pipeline.quantize.calibrate_model", "calibrate_model"),
     "candidate": Step("edgekiln.pipeline.quantize.candidate", "make_candidate"),
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
+    "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),

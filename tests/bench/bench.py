@@ -9,6 +9,8 @@ runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fai
   against the same conversion in a thread of the window's process.
 - calibration: 100 samples through a MobileNetV2, against TensorFlow's own converter and against
   ai-edge-quantizer, imports aside.
+- sensitivity: what int8 does to 65 operators (MobileNetV2's size, 224 x 224) on 10 samples, in a
+  child with its start, against a child that only loads the runtime.
 - demo: the whole way on the embedded sample in a fresh workspace, against `import tensorflow`.
 """
 
@@ -68,6 +70,11 @@ def import_tensorflow() -> float:
     return seconds("-c", "import tensorflow")
 
 
+def sensitivity(folder: Path, part: str) -> float:
+    """The step `sensitivity`, or the bare start of its child; `folder` keeps the models."""
+    return printed_figure(str(HERE / "sensitivity.py"), str(folder), part)
+
+
 def calibration(way: str, folder: Path) -> float:
     """Seconds of calibration alone, of a model that is made at the first call."""
     script = str(HERE / "calibration.py")
@@ -96,6 +103,15 @@ def pairs(folder: Path) -> tuple[Pair, ...]:
             lambda: printed_figure(str(HERE / "stall.py"), "thread"),
             "conversion in a thread",
             3,
+        ),
+        Pair(
+            "sensitivity, 65 operators",
+            "s",
+            5,
+            lambda: sensitivity(folder, "step"),
+            lambda: sensitivity(folder, "start"),
+            "loading the runtime",
+            5,
         ),
         *(
             Pair(

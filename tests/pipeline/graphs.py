@@ -91,17 +91,25 @@ class GraphBuilder:
         return self._operator("CONV_2D", inputs, shape, options, version)
 
     def depthwise(
-        self, x: Tensor, kernel: int, *, multiplier: int = 1, same: bool = False
+        self,
+        x: Tensor,
+        kernel: int,
+        *,
+        multiplier: int = 1,
+        same: bool = False,
+        stride: int = 1,
+        activation: str = "",
     ) -> Tensor:
         filters = x.shape[3] * multiplier
         options = schema.DepthwiseConv2DOptionsT(
             padding=schema.Padding.SAME if same else schema.Padding.VALID,
-            strideH=1,
-            strideW=1,
+            strideH=stride,
+            strideW=stride,
             depthMultiplier=multiplier,
+            fusedActivationFunction=ACTIVATIONS[activation],
         )
         inputs = [x, self.normal(1, kernel, kernel, filters), self.normal(filters)]
-        height, width = (_out(size, kernel, 1, 1, same=same) for size in x.shape[1:3])
+        height, width = (_out(size, kernel, stride, 1, same=same) for size in x.shape[1:3])
         return self._operator("DEPTHWISE_CONV_2D", inputs, (1, height, width, filters), options)
 
     def dense(self, x: Tensor, units: int, *, bias: bool = True) -> Tensor:
@@ -187,6 +195,20 @@ class GraphBuilder:
         """Over height and width."""
         shape = (x.shape[0], x.shape[3])
         return self.op("MEAN", [x, self.integers([1, 2])], shape, schema.ReducerOptionsT())
+
+    def keeping(self) -> Any:
+        """Options of a reduction that keeps its axes."""
+        return schema.ReducerOptionsT(keepDims=True)
+
+    def matmul(self, left: Tensor, right: Tensor, *, transposed: bool = False) -> Tensor:
+        """BATCH_MATMUL; the right side transposed or not."""
+        shape = (*left.shape[:-1], right.shape[-2 if transposed else -1])
+        return self.op(
+            "BATCH_MATMUL", [left, right], shape, schema.BatchMatMulOptionsT(adjY=transposed)
+        )
+
+    def softmax(self, x: Tensor) -> Tensor:
+        return self.op("SOFTMAX", [x], x.shape, schema.SoftmaxOptionsT(beta=1.0))
 
     def reshape(self, x: Tensor, *shape: int) -> Tensor:
         options = schema.ReshapeOptionsT(newShape=shape)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.child import run_step
 from edgekiln.core.artifact import SchemeName
@@ -40,9 +39,7 @@ def branches() -> Graph:
     halves = builder.split(joined, 2)
     added = builder.add(*halves)
     scores = builder.dense(builder.flatten(added), 5)
-    return builder.graph(
-        builder.op("SOFTMAX", [scores], scores.shape, schema.SoftmaxOptionsT(beta=1.0))
-    )
+    return builder.graph(builder.softmax(scores))
 
 
 class Kit:

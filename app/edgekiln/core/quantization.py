@@ -21,6 +21,22 @@ Kept = tuple[tuple[str, Precision], ...]
 
 
 @dataclass(frozen=True)
+class SensitivityInputs:
+    """A float model, its int8 form, and calibration samples as in InferInputs."""
+
+    model: Artifact
+    quantized: Artifact
+    samples: Path
+
+
+@dataclass(frozen=True)
+class SensitivityPlan:
+    """How many of the samples, the first ones, are compared."""
+
+    samples: int = 10
+
+
+@dataclass(frozen=True)
 class OperatorError:
     """What int8 does to one operator of the float model, measured on calibration samples.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekiln.pipeline.graph.graph import Graph, Operator, Subgraph, Tensor
 
 # Operators that do something besides making their outputs.
-_SIDE_EFFECTS = frozenset(
+SIDE_EFFECTS = frozenset(
     [
         "ASSIGN_VARIABLE",
         "CALL",
@@ -71,7 +71,7 @@ def dead_operators(graph: Graph, subgraph: Subgraph) -> set[Operator]:
         for operator in subgraph.operators
         if operator.outputs
         and not operator.is_custom
-        and operator.name not in _SIDE_EFFECTS
+        and operator.name not in SIDE_EFFECTS
         and read.isdisjoint(operator.outputs)
     }
 
