@@ -17,7 +17,7 @@ from edgekiln.core.artifact import Artifact
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, store_of
 from edgekiln.core.plans import QuantPlan
-from edgekiln.core.quantization import Attempt, Sensitivity
+from edgekiln.core.quantization import Attempt, Sensitivity, SensitivityInputs, SensitivityPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
 from edgekiln.executor import executor
@@ -42,8 +42,8 @@ def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -
     with executor(store_of(out_dir), plan.cluster) as where:
         batch = lay_batch(inputs, plan, where, report)
         made = _candidates(batch, part_of(report, 0.4, 0.75))
-        sensitivity = _sense(batch, made.candidates)
-        made = made.joined(_mixed(batch, made.candidates, sensitivity, part_of(report, 0.75, 1.0)))
+        made, sensitivity = _sense(batch, made, part_of(report, 0.75, 0.8))
+        made = made.joined(_mixed(batch, made.candidates, sensitivity, part_of(report, 0.8, 1.0)))
     candidates = tuple(_gathered(candidate, out_dir) for candidate in made.candidates)
     table, reference = batch.table, batch.float_report
     if table.random:
@@ -126,12 +126,19 @@ def _candidates(batch: Batch, report: Report) -> _Made:
     return _Made(tuple(judged[s] for s in plan.schemes if s in judged), tuple(attempts))
 
 
-def _sense(batch: Batch, candidates: Sequence[Candidate]) -> Sensitivity | None:
-    """What int8 does to each operator, where there is an int8 model to see it in."""
-    for candidate in candidates:
-        if candidate.scheme in INTEGER and candidate.artifact is not None:
-            return None  # TODO
-    return None
+def _sense(batch: Batch, made: _Made, report: Report) -> tuple[_Made, Sensitivity | None]:
+    """What int8 does to each operator, where there is an int8 model to see it in; where it cannot
+    be told, a note says why."""
+    integers = [c.artifact for c in made.candidates if c.scheme in INTEGER]
+    int8 = next((artifact for artifact in integers if artifact is not None), None)
+    if int8 is None:
+        return made, None
+    inputs = SensitivityInputs(batch.model, int8, batch.table.calibration.path)
+    try:
+        seen = batch.where.run("sensitivity", inputs, SensitivityPlan(), Sensitivity, report)
+    except UserError as error:
+        return made.joined(_Made(notes=(error.what,))), None
+    return made, seen
 
 
 def _mixed(
