@@ -6,7 +6,7 @@ A page only edits the draft; the table says what comes next and what still stand
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -69,6 +69,11 @@ class ModelDraft:
         """The shape of an input as the user wants it; a dynamic batch is 1."""
         chosen = dict(self.sizes).get(name, shape)
         return tuple(1 if n == 0 and size == DYNAMIC else size for n, size in enumerate(chosen))
+
+    def with_sizes(self, sizes: tuple[tuple[str, tuple[int, ...]], ...]) -> ModelDraft:
+        """The draft with these whole shapes; inputs that are not among them stay."""
+        others = tuple((n, s) for n, s in self.sizes if n not in dict(sizes))
+        return replace(self, sizes=(*others, *sizes))
 
     def plan(self) -> ConvertPlan:
         """The plan of the conversion."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgekiln.core.artifact import SCHEMES, SchemeName
 from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.model import Signature
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class ConvertPlan:
 
     signature: str = ""
     sizes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class SizePlan:
+    """The signature whose open sizes are asked for."""
+
+    signature: Signature
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def run_model(
             report,
         )
     except ChildCrashed as crash:
+        sys.stderr.write(crash.log)  # of our own log, which is kept
         release = name_runtime(runtime)
         how = describe_exit(crash.returncode)
         why = say("{runtime} crashed on the model ({how}).", runtime=release, how=how)
