@@ -24,7 +24,7 @@ from edgekiln.core.text import say
 from edgekiln.protocol import Done, Failed, Message, Progress, Ready, Request, from_line, to_line
 
 T = TypeVar("T")
-_LOG_TAIL = 40
+_LOG_TAIL = 200  # a stack of 100 frames, which is all that faulthandler tells, and what came before
 
 
 class ChildCrashed(Exception):

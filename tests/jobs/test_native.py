@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 import fatal_models
+from edgekiln import assets
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
 from edgekiln.core.data import DataSource
 from edgekiln.core.inference import InferInputs, InferPlan, InferResult
-from edgekiln.core.model import ModelSource
+from edgekiln.core.model import InspectedModel, ModelSource
 from edgekiln.core.plans import ConvertPlan, EvalPlan, InspectPlan
 from edgekiln.core.report import silent
 from edgekiln.core.text import say
@@ -91,13 +93,41 @@ def test_a_crash_below_a_step_is_in_the_steps_log(
     assert "infer.py" in job.log.read_text()
 
 
+def test_tensorflow_that_dies_is_told_with_its_step(
+    qtbot: QtBot, lanes: Lanes, tmp_path: Path
+) -> None:
+    """`inspect` has TensorFlow in a child of its own: that one crashes, not the job's."""
+    sample = source(assets.path("sample") / "saved_model")
+    task = Task("inspect", sample, InspectPlan(), InspectedModel, say("Read it"), "work")
+    job = lanes.submit(task, lambda _: None)
+    qtbot.waitUntil(lambda: any(computed(pid) > 0.5 for pid in children(job.pid)), timeout=30_000)
+    os.kill(children(job.pid)[0], signal.SIGSEGV)
+    qtbot.waitUntil(lambda: job.ended, timeout=10_000)
+    assert job.state == "failed"
+    assert "“inspect-source” crashed" in str(job.error)
+    assert "SIGSEGV" in str(job.error)
+    assert job.log is not None
+    assert "Segmentation fault" in job.log.read_text()
+
+
 def source(model: Path) -> ModelSource:
     return identify(model, InspectPlan(), model.parent, silent)
 
 
+def children(pid: int) -> list[int]:
+    if pid <= 0:
+        return []
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def busy(pid: int) -> bool:
     """Whether the child has computed for more than 3 s: loading is over, the loop goes on."""
+    return computed(pid) > 3
+
+
+def computed(pid: int) -> float:
+    """Seconds of a processor the child has had."""
     if pid <= 0:
-        return False
+        return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > 3
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
