@@ -34,7 +34,7 @@ from edgekiln.protocol import (
 )
 
 T = TypeVar("T")
-_LOG_TAIL = 40
+_LOG_TAIL = 200  # a stack of 100 frames, which is all that faulthandler tells, and what came before
 
 
 class ChildCrashed(Exception):

@@ -60,6 +60,7 @@ STEPS: dict[str, Step] = {
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
+    "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import BinaryIO
 
 from edgekiln import steps
+from edgekiln.child import ChildCrashed, crash_error
 from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import Attempt
@@ -79,6 +80,10 @@ def _serve(request: Request, out: BinaryIO) -> int:
         return 0
     except UserError as error:
         _send(out, Failed(error.what, error.why, error.do, error.choices))
+    except ChildCrashed as crashed:  # a child of this child: its log becomes part of ours
+        sys.stderr.write(crashed.log)
+        said = crash_error(crashed)
+        _send(out, Failed(said.what, said.why, said.do))
     except OSError as error:
         _send(out, _refused(error) if error.errno in _REFUSALS else _bug(error))
     except Exception as error:  # noqa: BLE001  (the boundary: our bug becomes a message)

@@ -85,7 +85,12 @@ def flood() -> None:
     answer()
 
 
+def offer_sizes() -> None:
+    send("Done", result={"$": "OfferedSizes", "sizes": [["image", [1, 32, 24, 1]]]})
+
+
 WAYS = {
+    "offer-sizes": offer_sizes,
     "answer": half_then_answer,
     "convert": answer,
     "abort": os.abort,

@@ -39,7 +39,6 @@ def main(folder: Path) -> None:
     flex(folder / "flex")
     stateful(folder / "stateful")
     no_inputs(folder / "no_inputs")
-    recurrent(folder / "recurrent")
     with_slots(folder / "wrapper", folder / "slots")
     unknown_op(folder / "keras3", folder / "custom_op")
     frozen_graph(folder / "frozen_graph")
@@ -195,10 +194,6 @@ def no_inputs(folder: Path) -> None:
         return {"y": tf.ones([3])}
 
     save_function(folder, constant)
-
-
-def recurrent(folder: Path) -> None:
-    keras.Sequential([keras.Input((12, 6)), L.GRU(5), L.Dense(3)]).export(folder, verbose=False)
 
 
 def edited(source: Path, target: Path) -> saved_model_pb2.SavedModel:

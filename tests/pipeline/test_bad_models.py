@@ -43,9 +43,12 @@ def test_folder_of_other_things(tmp_path: Path) -> None:
     assert "no saved_model.pb" in str(refusal(tmp_path).why)
 
 
-def test_text_form(tmp_path: Path) -> None:
-    (tmp_path / "saved_model.pbtxt").write_text("saved_model_schema_version: 1")
-    assert "text form" in str(refusal(tmp_path).why)
+def test_text_form_without_its_weights(copy_of: Copy) -> None:
+    folder = copy_of("keras3")
+    (folder / "saved_model.pb").unlink()
+    (folder / "saved_model.pbtxt").write_text('node_def { op: "VarHandleOp" }')
+    (folder / "variables" / "variables.index").unlink()
+    assert "variables.index" in str(refusal(folder).why)
 
 
 def test_versions_one_level_down_are_offered_newest_first(
@@ -175,7 +178,7 @@ def broken(
         source = source_of(path)
         jobs.append((f"inspect {name}", "inspect-source", source, InspectPlan()))
         jobs.append((f"convert {name}", "convert", source, ConvertPlan()))
-    for name in ("flex", "text_input", "dynamic", "stateful", "no_inputs", "recurrent"):
+    for name in ("flex", "text_input", "dynamic", "stateful", "no_inputs"):
         jobs.append((f"convert {name}", "convert", source_of(small_models / name), ConvertPlan()))
     keras3, dynamic = source_of(small_models / "keras3"), source_of(small_models / "dynamic")
     jobs += [
@@ -235,7 +238,6 @@ def test_refused_by_both_steps(broken: Any, step: str, name: str, word: str) -> 
         ("convert dynamic", "?×?×?×3"),
         ("convert stateful", "AssignAddVariableOp"),
         ("convert no_inputs", "nothing to feed it with"),
-        ("convert recurrent", "sizes fixed"),
         ("no signature", "serving_default"),
         ("no input", "image"),
         ("wrong rank", "?×?×?×3"),

@@ -27,6 +27,7 @@ from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
 from edgekiln.pipeline.identify import identify
 from edgekiln.protocol import Done, Progress, Ready, Request, from_line, to_line
+from pipeline.graphs import GraphBuilder
 
 SAME = ("keras3", "wrapper", "slots", "model.keras", "model.h5", "old_keras.h5")
 # join_bn stays MUL, ADD: it follows a concatenation
@@ -148,6 +149,15 @@ def test_a_tflite_with_variables_is_refused(small_models: Path, tmp_path: Path) 
     with pytest.raises(UserError, match="was not frozen"):
         convert(source_of(small_models / "unfrozen.tflite"), ConvertPlan(), tmp_path, silent)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tflite_with_flex_is_refused_by_name(tmp_path: Path) -> None:
+    builder = GraphBuilder()
+    out = builder.custom("FlexErf", builder.input((1, 4)))
+    write_graph(builder.graph(out), tmp_path / "flex.tflite")
+    with pytest.raises(UserError, match=r"Erf \(flexerf_1\)"):
+        convert(source_of(tmp_path / "flex.tflite"), ConvertPlan(), tmp_path, silent)
+    assert [file.name for file in tmp_path.iterdir()] == ["flex.tflite"]
 
 
 def test_the_default_signature_is_not_keras_own(small_models: Path) -> None:

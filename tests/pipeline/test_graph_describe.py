@@ -65,7 +65,7 @@ def test_what_stands_in_the_way_is_noted(tmp_path: Path) -> None:
     artifact = as_artifact(build.graph(build.custom("Mine", y), signature=False), tmp_path)
     model = describe_tflite(ModelSource(artifact.path, "tflite", "f"))
     notes = " ".join(str(note) for note in model.notes)
-    assert "Erf" in notes
+    assert "Erf (flexerf_1)" in str(model.obstacles[0])
     assert "Mine" in notes
     assert "no signature" in notes
     assert model.default_signature.key == "serving_default"

@@ -94,7 +94,7 @@ def test_dynamic_sizes_have_no_macs_and_a_note(inspected: Callable[[str], Inspec
 
 
 def test_text_is_noted(inspected: Callable[[str], InspectedModel]) -> None:
-    assert "takes text" in str(inspected("text_input").notes[0])
+    assert "takes text" in str(inspected("text_input").obstacles[0])
 
 
 def test_tflite_needs_no_tensorflow(small_models: Path) -> None:

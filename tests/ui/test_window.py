@@ -118,6 +118,34 @@ def test_pinning_dynamic_sizes_opens_the_way(
     assert button(window, "next").isEnabled()
 
 
+def test_the_data_answers_for_dynamic_sizes(
+    compose: Compose, qtbot: QtBot, desk: Desk, tmp_path: Path
+) -> None:
+    window = compose()
+    desk.put(InHand(model=examples.model(tmp_path, dynamic=True)))
+    assert button(window, "offer-folder").isEnabled()  # no data at hand yet: one may be chosen
+    (tmp_path / "digits").mkdir()
+    desk.save_quant_draft(replace(desk.quant_draft, calibration=tmp_path / "digits"))
+    desk.changed.emit()
+    assert "digits" in button(window, "offer").text()
+    button(window, "offer").click()
+    qtbot.waitUntil(lambda: desk.model_draft.sizes != (), timeout=10_000)
+    assert desk.model_draft.plan().sizes == (("image", (1, 32, 24, 1)),)
+    qtbot.waitUntil(lambda: button(window, "next").isEnabled(), timeout=5_000)
+
+
+def test_a_model_no_box_can_run_goes_no_further(
+    compose: Compose, desk: Desk, tmp_path: Path
+) -> None:
+    window = compose()
+    model = replace(
+        examples.model(tmp_path), obstacles=(say("Not available: {names}.", names="Erf"),)
+    )
+    desk.put(InHand(model=model))
+    assert not button(window, "next").isEnabled()
+    assert any("Erf" in label.text() for label in window.findChildren(QLabel))
+
+
 def test_a_dropped_folder_is_opened(
     compose: Compose, qtbot: QtBot, desk: Desk, tmp_path: Path
 ) -> None:

@@ -63,7 +63,7 @@ def _print_model(model: InspectedModel, run: Runner) -> None:
     out.line()
     rows = [[operator.name, str(operator.count)] for operator in model.operators]
     out.table([words("Operator"), words("Count")], rows)
-    for note in model.notes:
+    for note in (*model.notes, *model.obstacles):
         out.text(note)
 
 
@@ -153,7 +153,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     plan = convert_plan(arguments)
     data = data_source(arguments.data)
     assert data is not None
-    artifact = run.convert(Path(arguments.artifact), plan)
+    artifact = run.convert(Path(arguments.artifact), plan, data)
     against = run.convert(Path(arguments.against), plan) if arguments.against else None
     report = run.step(
         "evaluate",

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from edgekiln.child import ChildCrashed, crash_error, run_step
 from edgekiln.cli.output import Output
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.data import DataSource
+from edgekiln.core.data import DataSource, OfferedSizes
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, part_suffix
+from edgekiln.core.flow import ModelDraft, unpinned
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.model import InspectedModel, ModelSource
-from edgekiln.core.plans import ConvertPlan, FusionPlan, InspectPlan
+from edgekiln.core.plans import ConvertPlan, FusionPlan, InspectPlan, SizePlan
 from edgekiln.core.text import say
 
 T = TypeVar("T")
@@ -48,13 +49,32 @@ class Runner:
         # a kept result names the place where the same model lay when it was made
         return replace(self.step("inspect", source, InspectPlan(), InspectedModel), source=source)
 
-    def convert(self, model: Path, plan: ConvertPlan) -> Artifact:
-        """Its float `.tflite`."""
-        return self.step("convert", self.identify(model), plan, Artifact)
+    def convert(self, model: Path, plan: ConvertPlan, data: DataSource | None = None) -> Artifact:
+        """Its float `.tflite`. Where sizes are open, the refusal offers those of the data."""
+        source = self.identify(model)
+        try:
+            return self.step("convert", source, plan, Artifact)
+        except UserError as error:
+            if data is None or source.kind == "tflite":
+                raise
+            raise self._offering(error, source, plan, data) from error
+
+    def _offering(
+        self, error: UserError, source: ModelSource, plan: ConvertPlan, data: DataSource
+    ) -> UserError:
+        model = self.step("inspect", source, InspectPlan(), InspectedModel)
+        named = [s for s in model.signatures if s.key == plan.signature]
+        signature = named[0] if named else model.default_signature
+        if not unpinned(ModelDraft(plan.signature, plan.sizes), signature):
+            return error
+        offered = self.step("offer-sizes", data, SizePlan(signature), OfferedSizes)
+        pins = tuple(f"--pin {name}={','.join(map(str, size))}" for name, size in offered.sizes)
+        do = say("The data in {name} has these sizes. Add the line below.", name=data.path.name)
+        return UserError(error.what, error.why, do, (" ".join(pins),))
 
     def fuse(self, model: Path, convert: ConvertPlan, plan: FusionPlan) -> FusionResult:
         """Its fused float `.tflite`."""
-        return self.step("fuse", self.convert(model, convert), plan, FusionResult)
+        return self.step("fuse", self.convert(model, convert, plan.data), plan, FusionResult)
 
 
 def data_source(path: str | None) -> DataSource | None:

@@ -59,6 +59,13 @@ class DataSource:
 
 
 @dataclass(frozen=True)
+class OfferedSizes:
+    """Whole shapes by input name, as ConvertPlan takes them: what the data would be fed as."""
+
+    sizes: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
 class ThumbnailPlan:
     """Which samples to draw, by index in the data as loaded, and the longer side in pixels."""
 

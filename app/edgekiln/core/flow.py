@@ -73,6 +73,11 @@ class ModelDraft:
         chosen = dict(self.sizes).get(name, shape)
         return tuple(1 if n == 0 and size == DYNAMIC else size for n, size in enumerate(chosen))
 
+    def with_sizes(self, sizes: tuple[tuple[str, tuple[int, ...]], ...]) -> ModelDraft:
+        """The draft with these whole shapes; inputs that are not among them stay."""
+        others = tuple((n, s) for n, s in self.sizes if n not in dict(sizes))
+        return replace(self, sizes=(*others, *sizes))
+
     def plan(self) -> ConvertPlan:
         """The plan of the conversion."""
         return ConvertPlan(self.signature, self.sizes)

@@ -64,7 +64,8 @@ class InspectedModel:
     """What can be said of a model without running it.
 
     `parameters` counts the numbers in constants; `macs` the multiply-accumulates of one sample
-    (None where a size is dynamic); `size_bytes` is what lies on the disk.
+    (None where a size is dynamic); `size_bytes` is what lies on the disk; `obstacles` say why it
+    cannot go on to a box as it is.
     """
 
     source: ModelSource
@@ -76,6 +77,7 @@ class InspectedModel:
     macs: int | None
     size_bytes: int
     notes: tuple[Text, ...] = ()
+    obstacles: tuple[Text, ...] = ()
 
     @property
     def default_signature(self) -> Signature:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from edgekiln.core.artifact import SCHEMES, SchemeName
 from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.model import Signature
 from edgekiln.core.quantization import Kept
 
 
@@ -23,6 +24,13 @@ class ConvertPlan:
 
     signature: str = ""
     sizes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class SizePlan:
+    """The signature whose open sizes are asked for."""
+
+    signature: Signature
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.pipeline.wire import WireKind, flatbuffer_is_whole, wire_kind
 
 SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL_TEXT = "saved_model.pbtxt"  # read where there is no binary form
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 _TFLITE = b"TFL3"
@@ -28,11 +29,11 @@ _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
 
 def identify(inputs: Path, plan: InspectPlan, out_dir: Path, report: Report) -> ModelSource:
-    """The model at `inputs`: a SavedModel folder (or the `saved_model.pb` in it), a `.keras`/`.h5`
+    """The model at `inputs`: a SavedModel folder (or its `saved_model.pb[txt]`), a `.keras`/`.h5`
     or a `.tflite`. UserError for anything else, with ready `choices` where there are any."""
     del plan, out_dir, report
     path = inputs.expanduser().absolute()
-    if path.name == SAVED_MODEL and path.is_file():
+    if path.name in (SAVED_MODEL, SAVED_MODEL_TEXT) and path.is_file():
         path = path.parent
     try:
         if not path.exists():
@@ -56,11 +57,19 @@ def _missing(path: Path) -> UserError:
 
 
 def _folder(path: Path) -> ModelSource:
-    if not (path / SAVED_MODEL).is_file():
+    graph = _graph_file(path)
+    if graph is None:
         raise _no_saved_model(path)
-    _check_proto(path / SAVED_MODEL)
-    _check_variables(path)
-    return ModelSource(path, "saved-model", _folder_fingerprint(path))
+    if graph.name == SAVED_MODEL:
+        _check_proto(graph)
+    _check_variables(path, graph)
+    return ModelSource(path, "saved-model", _folder_fingerprint(path, graph))
+
+
+def _graph_file(path: Path) -> Path | None:
+    """The record of a SavedModel folder, binary before text, as TensorFlow looks for it."""
+    found = (path / name for name in (SAVED_MODEL, SAVED_MODEL_TEXT))
+    return next((file for file in found if file.is_file()), None)
 
 
 def _no_saved_model(path: Path) -> UserError:
@@ -72,7 +81,7 @@ def _no_saved_model(path: Path) -> UserError:
             say("The folder is empty."),
             say("Choose the folder that holds saved_model.pb."),
         )
-    versions = sorted((e for e in entries if (e / SAVED_MODEL).is_file()), key=_newest_first)
+    versions = sorted((e for e in entries if _graph_file(e) is not None), key=_newest_first)
     files = [e for e in entries if e.suffix in _MODEL_FILES and e.is_file()]
     if choices := tuple(str(entry) for entry in (*versions, *files)):
         return UserError(
@@ -80,12 +89,6 @@ def _no_saved_model(path: Path) -> UserError:
             say("It has no saved_model.pb itself, but holds {count} models.", count=len(choices)),
             say("Choose one of them: {names}.", names=", ".join(Path(c).name for c in choices)),
             choices,
-        )
-    if (path / "saved_model.pbtxt").is_file():
-        return UserError(
-            what,
-            say("It holds saved_model.pbtxt, the text form."),
-            say("Save the model again in the binary form (saved_model.pb)."),
         )
     return UserError(
         what,
@@ -127,13 +130,13 @@ def _copy_again() -> Text:
     return say("Copy or export the model again, the whole folder.")
 
 
-def _check_variables(path: Path) -> None:
+def _check_variables(path: Path, graph: Path) -> None:
     """The weights are there, as far as names and sizes tell."""
     folder = path / "variables"
     shards = [f for f in folder.glob("variables.data-*") if _SHARD.fullmatch(f.name)]
     why: Text | None = None
     if not (folder / "variables.index").is_file():
-        if not shards and not _needs_variables(path / SAVED_MODEL):
+        if not shards and not _needs_variables(graph):
             return
         why = say("Its weights are missing: there is no variables/variables.index.")
     elif not shards:
@@ -156,9 +159,9 @@ def _needs_variables(path: Path) -> bool:
     return any(operator in data for operator in _VARIABLE_OPERATORS)
 
 
-def _folder_fingerprint(path: Path) -> str:
+def _folder_fingerprint(path: Path, graph: Path) -> str:
     """By content: SHA-256 over name and hash of graph, weights and assets."""
-    files = [path / SAVED_MODEL]
+    files = [graph]
     for name in ("variables", "assets"):
         files += sorted(f for f in (path / name).rglob("*") if f.is_file())
     digest = hashlib.sha256()

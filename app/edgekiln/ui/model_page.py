@@ -7,10 +7,12 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QComboBox, QFrame, QSpinBox, QWidget
 
+from edgekiln.core.data import OfferedSizes
 from edgekiln.core.flow import unpinned
 from edgekiln.core.model import DYNAMIC, InspectedModel, ModelSource, Signature, TensorSpec
 from edgekiln.ui import figures, tasks
 from edgekiln.ui.state import sample_path
+from edgekiln.ui.widgets.choose_path import choose_file, choose_folder, choose_npz
 from edgekiln.ui.widgets.kit import (
     Action,
     button,
@@ -125,8 +127,6 @@ class ModelPage(Page):
         self.ways.open_model(sample_path())
 
     def _ask(self, folder: bool) -> None:
-        from edgekiln.ui.widgets.choose_path import choose_file, choose_folder
-
         chosen = choose_folder(self.words, self) if folder else choose_file(self.words, self)
         if chosen is not None:
             self.ways.open_model(chosen)
@@ -139,6 +139,8 @@ class ModelPage(Page):
         why_not = ""
         if open_names:
             why_not = words("Set every size of {names} first.", names=", ".join(open_names))
+        elif model.obstacles:
+            why_not = words("A box cannot run this model; see below.")
         lead = words(
             "{name}: {signatures} signatures, {operators} kinds of operators.",
             name=figures.model_name(model.source.path),
@@ -147,7 +149,8 @@ class ModelPage(Page):
         )
         parts: list[QWidget] = [self._figures(model), self._choice(model, signature)]
         parts += [notice(self.tokens, "", words.render(note)) for note in model.notes]
-        if why_not:
+        parts += [notice(self.tokens, "warn", words.render(said)) for said in model.obstacles]
+        if open_names:
             parts.append(notice(self.tokens, "warn", why_not))
         if sizes := self._sizes(signature):
             parts.append(sizes)
@@ -205,7 +208,7 @@ class ModelPage(Page):
             ]
             rows.append(row(word(f"{spec.name}  {figures.shape(spec.shape)}"), *fields, None))
         title = self.words("Dynamic sizes: set them as the device will feed them")
-        return card(text(title, "strong"), *rows)
+        return card(text(title, "strong"), *rows, self._offers(signature))
 
     def _size(self, spec: TensorSpec, axis: int) -> QSpinBox:
         field = QSpinBox()
@@ -224,9 +227,37 @@ class ModelPage(Page):
         if sizes[axis] == (value or DYNAMIC):
             return
         sizes[axis] = value or DYNAMIC
-        others = tuple((n, s) for n, s in draft.sizes if n != spec.name)
-        self.desk.save_model_draft(replace(draft, sizes=(*others, (spec.name, tuple(sizes)))))
+        self._take_sizes(OfferedSizes(((spec.name, tuple(sizes)),)))
+
+    def _take_sizes(self, offered: OfferedSizes) -> None:
+        self.desk.save_model_draft(self.desk.model_draft.with_sizes(offered.sizes))
         self.desk.unpin()
+
+    def _offers(self, signature: Signature) -> QWidget:
+        """The data at hand has the answer; where there is none yet, the user may point at some."""
+        words, desk = self.words, self.desk
+        known = (desk.quant_draft.calibration, desk.quant_draft.evaluation, desk.fuse_draft.data)
+        at_hand = next((path for path in known if path is not None and path.exists()), None)
+        if at_hand is not None:
+            said = words("Take the sizes of {name}", name=at_hand.name)
+            return row(
+                button(Action(said, lambda: self._ask_sizes(at_hand, signature), "offer")), None
+            )
+        folder = Action(
+            words("Sizes of a picture folder…"),
+            lambda: self._ask_sizes(choose_folder(words, self), signature),
+            "offer-folder",
+        )
+        archive = Action(
+            words("Sizes of an .npz…"),
+            lambda: self._ask_sizes(choose_npz(words, self), signature),
+            "offer-npz",
+        )
+        return row(button(folder), button(archive), None)
+
+    def _ask_sizes(self, data: Path | None, signature: Signature) -> None:
+        if data is not None:
+            self.start(self.desk.run(tasks.offer_sizes(data, signature), self._take_sizes))
 
     def _tensors(self, signature: Signature) -> QWidget:
         words = self.words

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
-from edgekiln.core.data import DataSource, ThumbnailPlan, Thumbnails
+from edgekiln.core.data import DataSource, OfferedSizes, ThumbnailPlan, Thumbnails
 from edgekiln.core.device import (
     Contact,
     DeviceFacts,
@@ -19,14 +19,13 @@ from edgekiln.core.device import (
     ReadHostKeyPlan,
 )
 from edgekiln.core.fusion import FusionResult, SourceLatency
-from edgekiln.core.model import InspectedModel, ModelSource
-from edgekiln.core.plans import (
-    ConvertPlan,
+from edgekiln.core.model import InspectedModel, ModelSource, Signature
     DeployPlan,
     FusionPlan,
     InspectPlan,
     PackPlan,
     QuantPlan,
+    SizePlan,
 )
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
@@ -42,6 +41,7 @@ PLACES: dict[str, str] = {
     "fuse": "fuse",
     "time-source": "fuse",
     "quantize": "quantize",
+    "offer-sizes": "model",
     "thumbnails": "preview",
     "host-key": "devices",
     "probe": "devices",
@@ -89,6 +89,12 @@ def quantize(artifact: Artifact, plan: QuantPlan) -> Task[QuantResult]:
     return Task(
         "quantize", artifact, plan, QuantResult, say("Quantize, {count} schemes", count=count)
     )
+
+
+def offer_sizes(data: Path, signature: Signature) -> Task[OfferedSizes]:
+    """The sizes the data has, for those the signature leaves open."""
+    title = say("Look at the sizes of {name}", name=data.name)
+    return Task("offer-sizes", DataSource(data), SizePlan(signature), OfferedSizes, title)
 
 
 def thumbnails(data: DataSource, indexes: tuple[int, ...]) -> Task[Thumbnails]:

@@ -38,6 +38,7 @@ def _convert(inputs: ModelSource, plan: ConvertPlan, out_dir: Path, report: Repo
     # Not at the top: a .tflite needs none of it
     from edgekiln.pipeline.convert.freeze import freeze, opened
     from edgekiln.pipeline.convert.groups import source_groups, write_groups
+    from edgekiln.pipeline.convert.loops import settle_loops
     from edgekiln.pipeline.convert.prove import prove
     from edgekiln.pipeline.convert.to_tflite import to_tflite
 
@@ -46,7 +47,7 @@ def _convert(inputs: ModelSource, plan: ConvertPlan, out_dir: Path, report: Repo
         signature = choose_signature(model.signatures, plan.signature)
         shapes = {spec.name: pin(spec, plan) for spec in signature.inputs}
         _refuse_unknown_inputs(signature, plan)
-        frozen = freeze(model, signature, shapes)
+        frozen = settle_loops(freeze(model, signature, shapes))
     write_groups(source_groups(frozen.graph_def), out_dir)
     report(0.4, say("Converting"))
     write_atomic(out_dir / MODEL, to_tflite(frozen))

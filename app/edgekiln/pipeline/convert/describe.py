@@ -23,14 +23,16 @@ from edgekiln.core.text import Text, say
 from edgekiln.pipeline.convert.freeze import Frozen, Opened, freeze, opened
 from edgekiln.pipeline.convert.keras_file import written_by
 from edgekiln.pipeline.convert.live import live_graph
+from edgekiln.pipeline.convert.loops import settle_loops
 from edgekiln.pipeline.convert.macs import count_macs
+from edgekiln.pipeline.convert.trial import obstacle
 
 
 def describe(
     inputs: ModelSource, plan: InspectPlan, out_dir: Path, report: Report
 ) -> InspectedModel:
     """Signatures, tags, release; operators, parameters and MACs of the default signature, frozen
-    with a batch of 1."""
+    with a batch of 1; and what a plain runtime does not have of it."""
     del plan, out_dir
     report(0.1, say("Reading the model"))
     with opened(inputs) as model:
@@ -38,6 +40,7 @@ def describe(
         report(0.5, say("Counting operators"))
         signature = bare.default_signature
         frozen = freeze(model, signature, {s.name: batch_of_one(s) for s in signature.inputs})
+        settled = settle_loops(frozen)
         return InspectedModel(
             source=bare.source,
             tags=bare.tags,
@@ -45,10 +48,18 @@ def describe(
             tensorflow_version=bare.tensorflow_version,
             operators=_operators(frozen.graph_def),
             parameters=_parameters(frozen),
-            macs=count_macs(frozen.function.graph),
+            macs=_macs(settled),
             size_bytes=bare.size_bytes,
             notes=(*bare.notes, *_notes(signature)),
+            obstacles=_obstacles(settled),
         )
+
+
+def _macs(settled: Frozen) -> int | None:
+    """Of the graph as it will be converted: step after step a loop can be counted."""
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(settled.graph_def, name="")
+    return count_macs(graph)
 
 
 def batch_of_one(spec: TensorSpec) -> tuple[int, ...]:
@@ -112,8 +123,14 @@ def _notes(signature: Signature) -> tuple[Text, ...]:
                     sizes=sizes,
                 )
             )
-        if spec.dtype == "string":
-            notes.append(
-                say("The input “{name}” takes text; a box needs plain numbers.", name=spec.name)
-            )
     return tuple(notes)
+
+
+def _obstacles(frozen: Frozen) -> tuple[Text, ...]:
+    texts = [
+        say("The input “{name}” takes text; a box needs plain numbers.", name=spec.name)
+        for spec in frozen.signature.inputs
+        if spec.dtype == "string"
+    ]
+    refused = obstacle(frozen)
+    return tuple(texts) if refused is None else (*texts, *refused)

@@ -18,7 +18,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import DYNAMIC, ModelSource, Signature, TensorSpec
-from edgekiln.core.text import say
+from edgekiln.core.text import Text, say
 from edgekiln.pipeline.convert.keras_file import export_keras
 from edgekiln.pipeline.convert.saved_model import (
     all_nodes,
@@ -26,9 +26,10 @@ from edgekiln.pipeline.convert.saved_model import (
     check_operators,
     check_weights,
     inference_graph,
+    loadable,
     read_proto,
     signatures_of,
-    without_slots,
+    tidy_library,
 )
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -55,6 +56,7 @@ class Frozen:
     graph_def: Any  # GraphDef
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    loop: Text | None = None  # why a loop is left in it
 
     def run(self, sample: Sequence[Any]) -> list[Any]:
         """The outputs of one sample as numpy arrays; inputs as in `signature.inputs`."""
@@ -79,19 +81,18 @@ def opened(source: ModelSource) -> Iterator[Opened]:
         if source.kind == "saved-model":
             check_weights(folder)
         signatures = signatures_of(source.path, graph)
-        with without_slots(folder, proto) as loadable:
-            yield Opened(loadable, source.path, graph, signatures)
+        with loadable(folder, proto) as ready:
+            yield Opened(ready, source.path, graph, signatures)
 
 
 def freeze(model: Opened, signature: Signature, shapes: Shapes) -> Frozen:
     """The signature with input `shapes` (-1: dynamic) and every variable a constant."""
-    call = _load(model, signature)
     specs = [
         tf.TensorSpec([None if n == DYNAMIC else n for n in shapes[s.name]], s.dtype, f"input_{i}")
         for i, s in enumerate(signature.inputs)
     ]
     try:
-        concrete = tf.function(call).get_concrete_function(*specs)
+        concrete, _variables = _concrete(model, signature, specs)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         raise _sizes_refused(error) from error
     _refuse_state(model, concrete)
@@ -104,22 +105,45 @@ def freeze(model: Opened, signature: Signature, shapes: Shapes) -> Frozen:
             _pinned(signature.outputs, function.outputs),
         ),
         function,
-        function.graph.as_graph_def(),
+        _tidied(function.graph.as_graph_def()),
         tuple(tensor.name for tensor in function.inputs),
         tuple(tensor.name for tensor in function.outputs),
     )
 
 
-def _load(model: Opened, signature: Signature) -> Callable[..., list[Any]]:
-    """A function of the signature's inputs to its outputs, both in the signature's order."""
-    if not model.graph.object_graph_def.nodes:
-        return _load_session(model, signature)
-    tags = list(model.graph.meta_info_def.tags)
+def _tidied(graph_def: Any) -> Any:
+    """The graph with nothing that waits for a print to the terminal, and its library tidied."""
+    prints = {f"^{node.name}" for node in graph_def.node if node.op == "PrintV2"}
+    for node in graph_def.node if prints else ():
+        node.input[:] = [name for name in node.input if name not in prints]
+    tidy_library(graph_def)
+    return graph_def
+
+
+def _concrete(model: Opened, signature: Signature, specs: Sequence[Any]) -> tuple[Any, Any]:
+    """The signature as a ConcreteFunction, inputs and outputs in the signature's order; and what
+    holds its variables: they are gone when it is."""
+    if model.graph.object_graph_def.nodes:
+        try:
+            call = _load_objects(model, signature)
+        except Exception as error:  # noqa: BLE001  (a class that is not here fails in any way)
+            # Inference needs the graph and its variables, and these load without the objects
+            why = error
+        else:
+            return tf.function(call).get_concrete_function(*specs), call
+    else:
+        why = None
     try:
-        loaded = tf.saved_model.load(str(model.folder), tags=tags)
-    except (tf.errors.OpError, OSError) as error:
-        words = " ".join(str(error).split())[:300]
+        call = _load_session(model, signature)
+    except (tf.errors.OpError, OSError, ValueError, RuntimeError) as error:
+        words = " ".join(str(why or error).split())[:300]
         raise cannot_open(model.shown, say("TensorFlow says: {words}", words=words)) from error
+    # tf.function would add control edges from outside into the loops of TensorFlow 1
+    return tf.compat.v1.wrap_function(call, list(specs)), call
+
+
+def _load_objects(model: Opened, signature: Signature) -> Callable[..., list[Any]]:
+    loaded = tf.saved_model.load(str(model.folder), tags=list(model.graph.meta_info_def.tags))
     entry = loaded.signatures[signature.key]
 
     def call(*tensors: Any) -> list[Any]:
@@ -132,8 +156,8 @@ def _load(model: Opened, signature: Signature) -> Callable[..., list[Any]]:
 
 
 def _load_session(model: Opened, signature: Signature) -> Callable[..., list[Any]]:
-    """TensorFlow 1: load into a session and freeze there; reference variables cannot be frozen
-    any other way."""
+    """Load into a session of TensorFlow 1 and freeze there: reference variables cannot be frozen
+    any other way, and no Python object is needed."""
     v1 = tf.compat.v1
     definition = model.graph.signature_def[signature.key]
     inputs = [definition.inputs[spec.name].name for spec in signature.inputs]
@@ -142,6 +166,7 @@ def _load_session(model: Opened, signature: Signature) -> Callable[..., list[Any
         v1.saved_model.load(session, list(model.graph.meta_info_def.tags), str(model.folder))
         nodes = [name.split(":")[0] for name in outputs]
         frozen = v1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), nodes)
+    tidy_library(frozen)
 
     def call(*tensors: Any) -> list[Any]:
         feeds = dict(zip(inputs, tensors, strict=True))

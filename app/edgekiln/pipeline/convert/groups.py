@@ -6,7 +6,6 @@ The converter folds most of them into one operator; `fuse` tells which by the na
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -16,7 +15,7 @@ from typing import Any
 from edgekiln.core.codec import encode
 from edgekiln.core.files import write_atomic
 from edgekiln.core.fusion import SourceGroup
-from edgekiln.pipeline.convert.live import LiveGraph, live_graph
+from edgekiln.pipeline.convert.live import LiveGraph, layer_name, live_graph
 
 SOURCE_GROUPS = "source_groups.json"
 
@@ -33,7 +32,6 @@ _BATCH_NORM, _AFFINE = "BatchNorm", "Affine"
 _NORM_WORDS = frozenset((_BATCH_NORM, _AFFINE))
 _ADDS = frozenset(("Add", "AddV2", "Sub"))
 _VIEWS = frozenset(("Identity", "Squeeze", "Reshape", "ExpandDims", "BatchToSpaceND"))
-_CALL = re.compile(r"^(?:(?:Stateful)?PartitionedCall(?:_\d+)?/)+")
 
 
 @dataclass
@@ -86,7 +84,7 @@ def _norms(graph: LiveGraph) -> Iterator[str]:
 
 
 def _group(chain: _Chain) -> SourceGroup:
-    head = _CALL.sub("", chain.members[0])
+    head = layer_name(chain.members[0])
     place = head.rsplit("/", 1)[0] if "/" in head else head
     return SourceGroup(
         " + ".join(chain.words),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+_CALL = re.compile(r"^(?:(?:Stateful)?PartitionedCall(?:_\d+)?/)+")
 _VIEWS = frozenset(("Identity", "NoOp", "Placeholder", "Const", "StopGradient"))
 
 
@@ -29,6 +31,11 @@ class LiveGraph:
 def node_name(tensor: str) -> str:
     """The node of a tensor name: "a/b:1" -> "a/b"."""
     return tensor.split(":")[0]
+
+
+def layer_name(node: str) -> str:
+    """A node's name as its author gave it, without the calls it was in-lined from."""
+    return _CALL.sub("", node)
 
 
 def live_graph(graph_def: Any) -> LiveGraph:

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekiln.child import run_step
 from edgekiln.core.errors import UserError
-from edgekiln.core.inference import InferInputs, InferPlan, InferResult
 from edgekiln.core.model import TensorSpec
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
 from edgekiln.pipeline.convert.freeze import Frozen
 from edgekiln.pipeline.convert.take import VARIABLE_OPERATORS
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
+from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.read import read_graph
 
 MAX_RELATIVE_ERROR = 1e-3
@@ -71,16 +70,16 @@ def _infer(frozen: Frozen, path: Path, samples: list[list[Any]], scratch: Path) 
         spec.name: np.stack([_without_batch(sample[i]) for sample in samples])
         for i, spec in enumerate(frozen.signature.inputs)
     }
-    inputs = InferInputs(path, scratch / "samples.npz", scratch / "outputs.npz")
-    save_arrays(inputs.samples, arrays)
-    result = run_step("infer", inputs, InferPlan("litert"), scratch, InferResult)
+    fed, made = scratch / "samples.npz", scratch / "outputs.npz"
+    save_arrays(fed, arrays)
+    result = run_model(path, fed, "litert", made, scratch)
     if result.refused is not None:
         raise UserError(
             say("The converted model does not run."),
             result.refused,
             say("Export the model for inference, with fixed sizes and without training parts."),
         )
-    return dict(load_arrays(inputs.outputs))
+    return dict(load_arrays(made))
 
 
 def _without_batch(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
@@ -20,19 +21,26 @@ from edgekiln.core.model import DYNAMIC, Signature, TensorSpec
 from edgekiln.core.text import Text, say
 
 SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL_TEXT = "saved_model.pbtxt"
 _SERVE = "serve"
 _INTERNAL = "__saved_model"  # signatures TensorFlow keeps for its own initializers
 
 
 def read_proto(folder: Path) -> Any:
-    """The SavedModel message; UserError when the file is cut or something else."""
+    """The SavedModel message, from its binary form or else its text form; UserError when the file
+    is cut or something else."""
+    path = folder / SAVED_MODEL
     try:
-        proto = saved_model_pb2.SavedModel.FromString((folder / SAVED_MODEL).read_bytes())
-    except DecodeError as error:
-        why = say("saved_model.pb is cut off or damaged.")
-        raise cannot_open(folder, why) from error
+        if path.is_file():
+            proto = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        else:
+            path = folder / SAVED_MODEL_TEXT
+            text = path.read_text(encoding="utf-8")
+            proto = text_format.Parse(text, saved_model_pb2.SavedModel())
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+        raise cannot_open(folder, say("{name} is cut off or damaged.", name=path.name)) from error
     if not proto.meta_graphs:
-        raise cannot_open(folder, say("saved_model.pb does not hold a SavedModel."))
+        raise cannot_open(folder, say("{name} does not hold a SavedModel.", name=path.name))
     return proto
 
 
@@ -120,25 +128,63 @@ def all_nodes(graph_def: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-@contextmanager
-def without_slots(folder: Path, proto: Any) -> Iterator[Path]:
-    """The folder itself, or a temporary copy without optimizer slot records.
+def tidy_library(graph_def: Any) -> None:
+    """Leave in the library what the graph calls, and what that calls: a SavedModel also has the
+    functions that restore its variables. Without the marks that freezing leaves on them or
+    makes wrong, which TensorFlow refuses to read again."""
+    library = {function.signature.name: function for function in graph_def.library.function}
+    used: set[str] = set()
+    called = _called(graph_def.node)
+    while called:
+        used |= called
+        called = set().union(*(_called(library[n].node_def) for n in called if n in library)) - used
+    for name in set(library) - used:
+        graph_def.library.function.remove(library[name])
+    for function in graph_def.library.function:
+        for mark in ("_GrapplerSpecializedFunc", "_input_shapes"):
+            function.attr.pop(mark, None)
 
-    Old Keras optimizers cannot be revived (tensorflow #52091: `_UserObject` has no `add_slot`);
-    inference needs none of them.
+
+def _called(nodes: Any) -> set[str]:
+    values = [value for node in nodes for value in node.attr.values()]
+    functions = [f.name for value in values for f in value.list.func]
+    return {*functions, *(value.func.name for value in values if value.HasField("func"))}
+
+
+@contextmanager
+def loadable(folder: Path, proto: Any) -> Iterator[Path]:
+    """The folder itself, or a temporary copy of what stands in the way of loading it here.
+
+    Old Keras optimizers cannot be revived (tensorflow #52091: `_UserObject` has no `add_slot`); a
+    graph pinned to a GPU does not run without one; the text form may hold either.
     """
-    objects = [node for g in proto.meta_graphs for node in g.object_graph_def.nodes]
-    if not any(node.slot_variables for node in objects):
+    changed = [_drop_slots(proto), _drop_devices(proto)]  # both, not the first of them
+    if not any(changed) and (folder / SAVED_MODEL).is_file():
         yield folder
         return
-    for node in objects:
-        node.ClearField("slot_variables")
     with tempfile.TemporaryDirectory(prefix="edgekiln-") as scratch:
         copy = Path(scratch) / "model"
         shutil.copytree(folder, copy, copy_function=_link)
-        (copy / SAVED_MODEL).unlink()  # it may be a link to the user's own file
+        (copy / SAVED_MODEL).unlink(missing_ok=True)  # it may be a link to the user's own file
         (copy / SAVED_MODEL).write_bytes(proto.SerializeToString())
         yield copy
+
+
+def _drop_slots(proto: Any) -> bool:
+    """Remove optimizer slot records; whether there were any. Inference needs none of them."""
+    objects = [node for g in proto.meta_graphs for node in g.object_graph_def.nodes]
+    slotted = [node for node in objects if node.slot_variables]
+    for node in slotted:
+        node.ClearField("slot_variables")
+    return bool(slotted)
+
+
+def _drop_devices(proto: Any) -> bool:
+    """Let every operator run anywhere; whether one was pinned."""
+    pinned = [n for g in proto.meta_graphs for n in all_nodes(g.graph_def) if n.device]
+    for node in pinned:
+        node.ClearField("device")
+    return bool(pinned)
 
 
 def _link(source: str, target: str) -> None:

@@ -14,7 +14,7 @@ from edgekiln.core.plans import ConvertPlan
 from edgekiln.core.text import say
 from edgekiln.pipeline.convert.choose import choose_signature
 from edgekiln.pipeline.graph.artifact import artifact_of
-from edgekiln.pipeline.graph.describe import DEFAULT_KEY, signatures_of
+from edgekiln.pipeline.graph.describe import DEFAULT_KEY, FLEX, flex_operators, signatures_of
 from edgekiln.pipeline.graph.graph import Graph, SignatureEntry, Tensor
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
@@ -24,7 +24,8 @@ VARIABLE_OPERATORS = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 def take(source: ModelSource, plan: ConvertPlan, target: Path) -> Artifact:
     """A copy with nothing changed; only a missing signature is added, because quantizers and
-    runtimes are spoken to by its names. UserError for a file with variables left in it."""
+    runtimes are spoken to by its names. UserError for a file with variables or TensorFlow
+    operators (Flex) left in it."""
     graph = read_graph(source.path)
     if graph.has_operator(*VARIABLE_OPERATORS):
         raise UserError(
@@ -32,6 +33,7 @@ def take(source: ModelSource, plan: ConvertPlan, target: Path) -> Artifact:
             say("It was not frozen before it was converted: its weights are variables."),
             say("Open the SavedModel it was made from; EdgeKiln freezes it first."),
         )
+    check_flex(graph, source.path)
     if graph.signatures:
         copy_atomic(source.path, target)
     else:
@@ -45,6 +47,17 @@ def take(source: ModelSource, plan: ConvertPlan, target: Path) -> Artifact:
     )
     signature = choose_signature(signatures_of(read_graph(target)), plan.signature)
     return replace(artifact, signature=signature)
+
+
+def check_flex(graph: Graph, path: Path) -> None:
+    """UserError when a file needs TensorFlow's own operators on the box."""
+    if flex := flex_operators(graph):
+        places = (f"{name.removeprefix(FLEX)} ({place})" for name, place in flex.items())
+        raise UserError(
+            say("“{path}” needs TensorFlow itself on the box (Flex).", path=path.name),
+            say("Operators a plain runtime does not have: {names}.", names=", ".join(places)),
+            say("Open the SavedModel it was made from, without these operators."),
+        )
 
 
 def _name_signature(graph: Graph) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from edgekiln.core.errors import UserError
-from edgekiln.core.text import say
 from edgekiln.pipeline.convert.freeze import Frozen
+from edgekiln.pipeline.convert.refusal import refusal
 
-_REFUSED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
-_LISTED = re.compile(r"^(?:TF Select ops|Custom ops): (.+)$", re.MULTILINE)
 _PREDICT = "tensorflow/serving/predict"
 
 
@@ -34,7 +30,7 @@ def to_tflite(frozen: Frozen) -> bytes:
         try:
             return bytes(converter.convert())
         except ConverterError as error:
-            raise _refusal(str(error)) from error
+            raise refusal(str(error), frozen.loop) from error
 
 
 def _save(frozen: Frozen, folder: Path) -> None:
@@ -58,26 +54,3 @@ def _save(frozen: Frozen, folder: Path) -> None:
         builder = v1.saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(session, ["serve"], {frozen.signature.key: definition})
         builder.save()
-
-
-def _refusal(words: str) -> UserError:
-    operators = set(_REFUSED.findall(words))
-    for names in _LISTED.findall(words):
-        operators.update(name.strip() for name in names.split(","))
-    if operators:
-        return UserError(
-            say("The model uses operators a TensorFlow Lite runtime does not have."),
-            say("Not available: {names}.", names=", ".join(sorted(operators))),
-            say("Replace them by standard operators, or move them out of the model; export again."),
-        )
-    if "TensorListReserve" in words:  # tensorflow #58668: the shape of a loop's list is not static
-        return UserError(
-            say("The recurrent layers of the model (LSTM, GRU) cannot be converted as a loop."),
-            say("The converter needs their sizes fixed when the model is exported."),
-            say("Export the model with unroll=True in these layers, or with a fixed batch of 1."),
-        )
-    return UserError(
-        say("TensorFlow's converter refuses the model."),
-        say("TensorFlow says: {words}", words=" ".join(words.split())[:400]),
-        say("Export the model for inference, with fixed sizes and without training parts."),
-    )

@@ -160,6 +160,8 @@ def _picture_shape(data: DataSet, name: str, shape: tuple[int, ...]) -> tuple[in
     if DYNAMIC in shape:
         raw = data.raw(0, name)
         own = raw.shape if raw.ndim == 3 else (*raw.shape, 1)
+        if data.files and shape[0] in (1, 3) and shape[2] not in (1, 3, 4):
+            own = (own[2], *own[:2])  # the model has the channels first, a picture file last
         shape = tuple(o if s == DYNAMIC else s for s, o in zip(shape, own, strict=True))
     return shape
 

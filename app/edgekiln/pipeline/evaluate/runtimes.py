@@ -5,6 +5,7 @@ A runtime is named "family release". Two are in our environment; others lie in f
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -62,6 +63,8 @@ def run_model(
         )
     except ChildCrashed as crash:
         release = name_runtime(family)
+        sys.stderr.write(crash.log)  # of our own log, which is kept
+
         how = describe_exit(crash.returncode)
         why = say("{runtime} crashed on the model ({how}).", runtime=release, how=how)
         return InferResult(release, 0, 0.0, why)

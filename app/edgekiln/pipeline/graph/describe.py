@@ -20,7 +20,7 @@ from edgekiln.pipeline.graph.macs import count_macs
 from edgekiln.pipeline.graph.read import read_graph
 
 DEFAULT_KEY = "serving_default"
-_FLEX = "Flex"
+FLEX = "Flex"
 _RELEASE = re.compile(rb"\d+\.\d+\.\d+[\w.+-]*")
 
 
@@ -37,6 +37,7 @@ def describe_tflite(source: ModelSource) -> InspectedModel:
         macs=count_macs(graph),
         size_bytes=source.path.stat().st_size,
         notes=_notes(graph),
+        obstacles=_obstacles(graph),
     )
 
 
@@ -94,16 +95,7 @@ def _made_signature(subgraph: Subgraph) -> Signature:
 
 def _notes(graph: Graph) -> tuple[Text, ...]:
     notes: list[Text] = []
-    custom = sorted({operator.name for operator in graph.operators() if operator.is_custom})
-    flex = [name.removeprefix(_FLEX) for name in custom if name.startswith(_FLEX)]
-    own = [name for name in custom if not name.startswith(_FLEX)]
-    if flex:
-        notes.append(
-            say(
-                "Needs TensorFlow operators a plain runtime does not have: {names}.",
-                names=", ".join(flex),
-            )
-        )
+    own = sorted({o.name for o in graph.operators() if o.is_custom} - set(flex_operators(graph)))
     if own:
         notes.append(say("Needs custom operators: {names}.", names=", ".join(own)))
     if graph.has_operator("VAR_HANDLE", "READ_VARIABLE"):
@@ -115,6 +107,25 @@ def _notes(graph: Graph) -> tuple[Text, ...]:
     if any(DYNAMIC in tensor.full_shape for tensor in graph.main.inputs):
         notes.append(say("Some input sizes are dynamic."))
     return tuple(notes)
+
+
+def _obstacles(graph: Graph) -> tuple[Text, ...]:
+    flex = flex_operators(graph)
+    if not flex:
+        return ()
+    places = (f"{name.removeprefix(FLEX)} ({place})" for name, place in flex.items())
+    return (
+        say(
+            "Needs TensorFlow operators a plain runtime does not have: {names}.",
+            names=", ".join(places),
+        ),
+    )
+
+
+def flex_operators(graph: Graph) -> dict[str, str]:
+    """Operators only a runtime with TensorFlow in it has, by name, with the tensor one makes."""
+    found = (o for o in graph.operators() if o.is_custom and o.name.startswith(FLEX))
+    return {o.name: o.outputs[0].name if o.outputs else "" for o in found}
 
 
 def _converter_release(graph: Graph) -> str:
