@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QScrollArea, QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from edgekiln.core.flow import FuseDraft, Switches
 from edgekiln.core.fusion import FusionGroup, FusionResult, SourceLatency
@@ -17,7 +17,7 @@ from edgekiln.ui.fusion_graphs import FusionGraphs
 from edgekiln.ui.fusion_lists import GroupList, PassList
 from edgekiln.ui.fusion_price import price_panel
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.kit import Action, button, clear, column, icon, notice, row, text
+from edgekiln.ui.widgets.kit import Action, button, column, icon, notice, row, text
 
 _SOON_MS = 30
 
@@ -66,9 +66,7 @@ class FuseResult(QWidget):
         self._redo = self._tool(
             "redo", "Ctrl+Shift+Z", words("Redo (Ctrl+Shift+Z)"), lambda: change(self._draft.redo())
         )
-        self._top, self._bottom = column(), column()
-        self._top.setContentsMargins(0, 0, 0, 12)
-        self._bottom.setContentsMargins(0, 12, 0, 0)
+        self._told: list[QWidget] = []
         self._lay_out()
         self.groups.choose_first()
         self.show_draft(draft)
@@ -95,14 +93,27 @@ class FuseResult(QWidget):
         split.setStretchFactor(1, 3)
         split.setHandleWidth(12)
         split.setSizes([440, 580])
-        column(self._top, split, self._bottom, gap=0, wide=1, into=self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(12)
+        self._column.addWidget(split, 1)
         self.tell(self.shown)
 
     def tell(self, shown: Shown) -> None:
         """Of the same result, what is known by now."""
         self.shown = shown
-        _put(self._top, self._notice())
-        _put(self._bottom, price_panel(self._words, shown.result, shown.source, shown.timing))
+        for old in self._told:
+            self._column.removeWidget(old)
+            old.hide()
+            old.deleteLater()  # not at once: its button may be the one that was clicked
+        price = price_panel(self._words, shown.result, shown.source, shown.timing)
+        self._column.addWidget(price)
+        self._told = [price]
+        if (grave := self._notice()) is not None:
+            self._column.insertWidget(0, grave)
+            self._told.append(grave)
+        for told in self._told:
+            told.show()
 
     def _make_tabs(self) -> QTabWidget:
         words, result = self._words, self.shown.result
@@ -160,17 +171,6 @@ class FuseResult(QWidget):
 
     def _switch(self, to: Switches) -> None:
         self._change(self._draft.switch(to))
-
-
-def _put(place: QWidget, shown: QWidget | None) -> None:
-    """Instead of what is there."""
-    layout = place.layout()
-    assert layout is not None
-    clear(layout)
-    place.setVisible(shown is not None)
-    if shown is not None:
-        layout.addWidget(shown)
-        shown.show()
 
 
 def _notes(told: list[str]) -> QScrollArea:
