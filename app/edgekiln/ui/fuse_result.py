@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QScrollArea, QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from edgekiln.core.flow import FuseDraft, Switches
 from edgekiln.core.fusion import FusionGroup, FusionResult, SourceLatency
@@ -66,6 +66,7 @@ class FuseResult(QWidget):
         self._redo = self._tool(
             "redo", "Ctrl+Shift+Z", words("Redo (Ctrl+Shift+Z)"), lambda: change(self._draft.redo())
         )
+        self._told: list[QWidget] = []
         self._lay_out()
         self.groups.choose_first()
         self.show_draft(draft)
@@ -92,9 +93,27 @@ class FuseResult(QWidget):
         split.setStretchFactor(1, 3)
         split.setHandleWidth(12)
         split.setSizes([440, 580])
-        price = price_panel(self._words, self.shown.result, self.shown.source, self.shown.timing)
-        items = [*self._notices(), split, price]
-        column(*items, gap=12, wide=len(items) - 2, into=self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(12)
+        self._column.addWidget(split, 1)
+        self.tell(self.shown)
+
+    def tell(self, shown: Shown) -> None:
+        """Of the same result, what is known by now."""
+        self.shown = shown
+        for old in self._told:
+            self._column.removeWidget(old)
+            old.hide()
+            old.deleteLater()  # not at once: its button may be the one that was clicked
+        price = price_panel(self._words, shown.result, shown.source, shown.timing)
+        self._column.addWidget(price)
+        self._told = [price]
+        if (grave := self._notice()) is not None:
+            self._column.insertWidget(0, grave)
+            self._told.append(grave)
+        for told in self._told:
+            told.show()
 
     def _make_tabs(self) -> QTabWidget:
         words, result = self._words, self.shown.result
@@ -105,15 +124,14 @@ class FuseResult(QWidget):
         tabs.addTab(self.groups, words("Groups"))
         tabs.addTab(self.passes, words("Passes"))
         if told := [words.render(said) for said in (*result.interface, *result.notes)]:
-            tabs.addTab(_notes(told), words("Notes: {count}", count=len(told)))
+            tabs.addTab(_notes(told), "! " + words("Notes: {count}", count=len(told)))
         tabs.setCornerWidget(row(self._undo, self._redo, gap=0))
         tabs.setMinimumWidth(320)
         return tabs
 
-    def _notices(self) -> list[QWidget]:
-        """What must not be overlooked."""
-        words, result = self._words, self.shown.result
-        said: list[QWidget] = []
+    def _notice(self) -> QWidget | None:
+        """The gravest of what must not be overlooked; there is no room for more than one."""
+        words, tokens, result = self._words, self._tokens, self.shown.result
         back = [words.render(p.title) for p in result.passes if p.taken_back]
         if back:
             told = words(
@@ -121,15 +139,19 @@ class FuseResult(QWidget):
                 "EdgeKiln; the model is as before that pass.",
                 passes=", ".join(back),
             )
-            show = Action(words("Show"), lambda: self._tabs.setCurrentIndex(1), "show-passes")
-            said.append(notice(self._tokens, "bad", told, show))
+            show = Action(words("Show"), self._show_taken_back, "show-passes")
+            return notice(tokens, "bad", told, show)
+        if self.shown.problem:
+            return notice(tokens, "warn", self.shown.problem)
         if result.interface:
             told = words("What the model is fed or gives has changed.")
             show = Action(words("Show"), lambda: self._tabs.setCurrentIndex(2), "show-notes")
-            said.append(notice(self._tokens, "warn", told, show))
-        if self.shown.problem:
-            said.append(notice(self._tokens, "warn", self.shown.problem))
-        return said
+            return notice(tokens, "warn", told, show)
+        return None
+
+    def _show_taken_back(self) -> None:
+        self._tabs.setCurrentWidget(self.passes)
+        self.passes.choose_taken_back()
 
     def _tool(self, name: str, keys: str, said: str, do: Callable[[], object]) -> QWidget:
         made = button(Action("", do, name), flat=True)

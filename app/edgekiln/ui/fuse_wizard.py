@@ -211,12 +211,14 @@ class FuseWizard(Page):
     def _draw_result(self, result: FusionResult) -> None:
         """Once; then the same widgets stay, and with them the filter, the place and the zoom."""
         shown = Shown(result, self.desk.in_hand.source_latency, self._timing(), self._problem)
-        if self._view is None or self._view.shown != shown:
+        if self._view is None or self._view.shown.result is not result:
             self._view = FuseResult(
                 self.words, self.tokens, shown, self._draft, self._change, self._netron(result)
             )
             self._show("result", self._gained(result), self._view, *self._ways_on(), fills=True)
         else:
+            if self._view.shown != shown:
+                self._view.tell(shown)
             self._view.show_draft(self._draft)
             self.show_footer(*self._ways_on())
 

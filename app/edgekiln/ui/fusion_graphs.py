@@ -75,9 +75,14 @@ class FusionGraphs(QWidget):
             Action("−", lambda: self._both(lambda view: view.zoom(-1)), "zoom-out"),
             Action("+", lambda: self._both(lambda view: view.zoom(1)), "zoom-in"),
             Action(words("This group"), lambda: self._both(GraphView.show_group), "zoom-group"),
-            Action(words("All of it"), lambda: self._both(GraphView.show_all), "zoom-all"),
+            Action(words("Overview"), lambda: self._both(GraphView.show_overview), "zoom-all"),
         )
-        tips = (words("Away (−)"), words("Nearer (+)"), words("The group (0)"), words("All (Home)"))
+        tips = (
+            words("Away (−)"),
+            words("Nearer (+)"),
+            words("The group (0)"),
+            words("Overview (Home)"),
+        )
         buttons = [button(action, flat=True) for action in tools]
         for made, tip in zip(buttons, tips, strict=True):
             made.setToolTip(tip)

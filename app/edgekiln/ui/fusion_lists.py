@@ -112,7 +112,8 @@ class GroupList(QWidget):
             self._detail.say(none)
         else:
             title = self._words.render(info_of(group.fused_by).title) if group.fused_by else ""
-            self._detail.say(group.place, self._words.render(group.why), title)
+            why = self._words.render(group.why)
+            self._detail.say(group.place, why, "" if why.startswith(title) else title)
         self.chosen.emit(group)
 
     def _switch(self, number: int, on: bool) -> None:
@@ -167,7 +168,7 @@ class PassList(QWidget):
         headers = (words("Pass"), words("Applied"), words("State"))
         self._rows = Rows(tokens, headers, self._all_rows())
         self._rows.switched.connect(lambda n, on: self.switched.emit(FUSION_PASSES[n], on))
-        self.view = dressed(words("Passes"), self._rows, least=140)
+        self.view = dressed(words("Passes"), self._rows, least=170)
         self.view.setObjectName("passes")
         self._detail = _Detail(words)
         self.view.selectionModel().currentRowChanged.connect(lambda now: self._tell(now.row()))
@@ -178,6 +179,15 @@ class PassList(QWidget):
         """The switches as they are now."""
         self._draft = draft
         self._rows.show_rows(self._all_rows())
+
+    def choose_taken_back(self) -> None:
+        """The first one whose proof failed."""
+        back = [n for n, info in enumerate(FUSION_PASSES) if self._is_back(info)]
+        self.view.selectRow(back[0])
+
+    def _is_back(self, info: PassInfo) -> bool:
+        outcome = self._outcomes.get(info.name)
+        return outcome is not None and outcome.taken_back
 
     def _all_rows(self) -> list[Row]:
         return [self._row(info) for info in FUSION_PASSES]
@@ -200,14 +210,16 @@ class PassList(QWidget):
         if outcome is None or outcome.skipped:
             return Cell(f"– {words('switched off')}", "muted")
         if outcome.taken_back:
-            return Cell(f"! {words('taken back: not equal')}", "bad")
+            return Cell(f"! {words('taken back')}", "bad")
+        if not outcome.applied:
+            return Cell(f"– {words('no place')}", "muted")
         return Cell(f"✓ {words('kept')}", "good")
 
     def _tell(self, number: int) -> None:
         words, info = self._words, FUSION_PASSES[number]
         outcome = self._outcomes.get(info.name)
         proof = ""
-        if outcome is not None and outcome.applied:
+        if outcome is not None and (outcome.applied or outcome.taken_back):
             proof = words(
                 "Largest difference {error}, relative {relative}",
                 error=figures.error(outcome.max_abs_error),

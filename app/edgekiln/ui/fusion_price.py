@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QWidget
 
@@ -45,8 +45,11 @@ class _Panel(QFrame):
         super().resizeEvent(event)
         beside = self.width() >= _BESIDE
         directions = QBoxLayout.Direction
-        self._layout.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
+        wanted = directions.LeftToRight if beside else directions.TopToBottom
         self._layout.setSpacing(24 if beside else 4)
+        if self._layout.direction() != wanted:
+            self._layout.setDirection(wanted)
+            QTimer.singleShot(0, self, self.updateGeometry)  # a height asked for now would be old
 
 
 def _grid(words: Words, result: FusionResult, source: SourceLatency | None) -> QWidget:

@@ -20,6 +20,8 @@ from edgekiln.core.device import (
 )
 from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.model import InspectedModel, ModelSource, Signature
+from edgekiln.core.plans import (
+    ConvertPlan,
     DeployPlan,
     FusionPlan,
     InspectPlan,

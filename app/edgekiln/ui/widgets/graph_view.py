@@ -1,5 +1,5 @@
 """Operators around a group, drawn in layers: zoom with the wheel or + and −, move with the mouse
-or the arrows, 0 for the group, Home for all of it."""
+or the arrows, 0 for the group, Home for the overview."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _ARROW, _STUB = 5.0, 14.0
 _MARGIN = 240.0  # that what lies at the edge can be brought to the middle
 _STEP, _FARTHEST, _NEAREST = 1.25, 0.05, 4.0
 _READABLE = 0.7  # the group is not drawn smaller than this when it is brought into view
+_OVERVIEW = 0.15
 _MOVE = 48
 
 
@@ -69,13 +70,15 @@ class GraphView(QGraphicsView):
         signs = {
             i: (GROUP_MARK if i in group else "") + (mark if i in marked else "") for i in shown
         }
+        fonts = (self._bold, self.font())
+        looks = {(g, m): self._look(g, m) for g in (False, True) for m in (False, True)}
         titles, infos = QFontMetricsF(self._bold), QFontMetricsF(self.font())
         boxes: dict[int, _Box] = {}
         for i in shown:
             lines = _lines(drawing.nodes[i], signs[i])
             wide = max(titles.horizontalAdvance(lines[0]), infos.horizontalAdvance(lines[1]))
-            look = self._look(i in group, i in marked)
-            boxes[i] = _Box(lines, wide + 2 * _PADDING, (self._bold, self.font()), look)
+            look = looks[i in group, i in marked]
+            boxes[i] = _Box(lines, wide + 2 * _PADDING, fonts, look)
         layout = lay_out(drawing, shown, lambda i: boxes[i].width, _PITCH)
         scene.addItem(self._edges(layout.edges, layout.boxes))
         self._group = QRectF()
@@ -101,16 +104,18 @@ class GraphView(QGraphicsView):
         """The group in the middle, large enough to read."""
         self._moved = False
         room = self.viewport().rect()
-        area = self._group.adjusted(-24, -_PITCH / 2, 24, _PITCH / 2)
+        area = self._group.adjusted(-8, -8, 8, 8)
         fit = min(room.width() / area.width(), room.height() / area.height())
         self._scale_to(min(1.0, max(_READABLE, fit)))
         self.centerOn(self._group.center())
 
-    def show_all(self) -> None:
-        """All that is drawn."""
+    def show_overview(self) -> None:
+        """All that is drawn, or as much as can still be told apart around the group."""
         self._moved = True
-        self.fitInView(self.scene().itemsBoundingRect(), Qt.AspectRatioMode.KeepAspectRatio)
-        self._scale_to(min(1.0, self.transform().m11()))
+        room, area = self.viewport().rect(), self.scene().itemsBoundingRect()
+        fit = min(room.width() / area.width(), room.height() / area.height())
+        self._scale_to(min(1.0, max(_OVERVIEW, fit)))
+        self.centerOn(area.center() if fit >= _OVERVIEW else self._group.center())
 
     def zoom(self, steps: float) -> None:
         """Nearer, or away for less than 0."""
@@ -142,7 +147,7 @@ class GraphView(QGraphicsView):
         elif key == Qt.Key.Key_0:
             self.show_group()
         elif key == Qt.Key.Key_Home:
-            self.show_all()
+            self.show_overview()
         else:
             super().keyPressEvent(event)
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -213,6 +214,14 @@ def notice(tokens: Tokens, kind: Tone, content: str, *actions: Action) -> QFrame
     buttons = [button(action) for action in actions]
     row(mark, text(content), *buttons, margin=GRID + 4, wide=1, into=frame)
     return frame
+
+
+def clear(layout: QLayout) -> None:
+    """Take out all widgets of a layout; not at once: one may be the button that was clicked."""
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()
 
 
 def _dress(label: QLabel, role: str, tone: Tone) -> QLabel:

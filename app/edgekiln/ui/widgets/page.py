@@ -8,14 +8,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from edgekiln.core.text import Words
 from edgekiln.core.workspace import InHand
 from edgekiln.jobs.job import Job
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.kit import Action, button, column, text
+from edgekiln.ui.widgets.kit import Action, button, clear, column, text
 from edgekiln.ui.widgets.panels import BusyPanel, error_panel
 
 _WIDEST = 1120
@@ -103,7 +103,7 @@ class Page(QWidget):
             self.focus_next()
 
     def _fill_footer(self, primary: Action | None, secondary: tuple[Action, ...]) -> None:
-        _clear(self._footer)
+        clear(self._footer)
         made = [button(action) for action in secondary]
         for shown in made:
             self._footer.addWidget(shown)
@@ -191,13 +191,6 @@ class _Filling(QWidget):
         """Qt."""
         super().resizeEvent(event)
         self._body.resize(self.size())
-
-
-def _clear(layout: QLayout) -> None:
-    while (item := layout.takeAt(0)) is not None:
-        if (widget := item.widget()) is not None:
-            widget.hide()
-            widget.deleteLater()
 
 
 def _takes_keys(widget: QWidget, page: QWidget) -> bool:
