@@ -214,7 +214,7 @@ def test_a_candidate_that_cannot_be_made_is_a_verdict_not_an_error(tmp_path: Pat
     inputs = made(tmp_path)
     plan = replace(inputs.plan(), preprocessing=Preprocessing())
     table = lay_table(inputs.artifact, plan.table, tmp_path, silent)
-    uncalibrated = CandidateInputs(inputs.artifact, table, None, None)
+    uncalibrated = CandidateInputs(inputs.artifact, table, None, None, None)
     asked = CandidatePlan("mixed", "rdk-x5", 10)
     candidate = make_candidate(uncalibrated, asked, tmp_path, silent)
     assert candidate.artifact is None

@@ -130,9 +130,11 @@ class CalibrationPlan:
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """`calibration`: one `.npz` (`pipeline.quantize.calibration_file`); `notes`: what is to be
-    known of how far it can be trusted."""
+    """`calibration`: one `.npz` (`pipeline.quantize.calibration_file`); `means`: another, the mean
+    input of each layer with weights, by the tensor's name; `notes`: what is to be known of how far
+    it can be trusted."""
 
     calibration: Path
+    means: Path
     provenance: Provenance
     notes: tuple[Text, ...] = ()

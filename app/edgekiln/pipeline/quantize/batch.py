@@ -17,7 +17,6 @@ from edgekiln.core.quantization import (
     CalibrationPlan,
     CalibrationResult,
     Kept,
-    RangeRule,
 )
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
@@ -26,6 +25,7 @@ from edgekiln.pipeline.quantize.calibration_file import load_calibration
 from edgekiln.pipeline.quantize.candidate import CandidateInputs, CandidatePlan
 from edgekiln.pipeline.quantize.choose import attempt_of
 from edgekiln.pipeline.quantize.table import Table
+from edgekiln.pipeline.quantize.variants import Way
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Batch:
     where: Executor
     table: Table
     calibration: Path | None
+    means: Path | None
     float_candidate: Candidate
     notes: tuple[Text, ...] = ()  # of the data and the calibration
 
@@ -49,19 +50,21 @@ class Batch:
     @property
     def inputs(self) -> CandidateInputs:
         """What a candidate is made from."""
-        return CandidateInputs(self.model, self.table, self.calibration, self.float_report)
+        return CandidateInputs(
+            self.model, self.table, self.calibration, self.means, self.float_report
+        )
 
     def submit(
         self,
         scheme: SchemeName,
         kept: Kept = (),
-        rule: RangeRule | None = None,
+        way: Way | None = None,
         *,
         gated: bool = True,
     ) -> Future[Candidate]:
         """One candidate to be."""
         plan = self.plan
-        asked = CandidatePlan(scheme, plan.target, plan.target_samples, kept, rule, gated)
+        asked = CandidatePlan(scheme, plan.target, plan.target_samples, kept, way, gated)
         return self.where.submit("candidate", self.inputs, asked, Candidate)
 
     def attempt(self, candidate: Candidate) -> Attempt:
@@ -98,15 +101,15 @@ def _known(file: Path, model: Artifact, where: Executor) -> Path:
 def lay_batch(model: Artifact, plan: QuantPlan, where: Executor, report: Report) -> Batch:
     """Data, calibration and the float model's own figures."""
     table = where.run("lay-table", model, plan.table, Table, part_of(report, 0.0, 0.15))
-    calibration, notes = None, table.notes
+    calibration, means, notes = None, None, table.notes
     if plan.calibration_file is not None:
         calibration = _known(plan.calibration_file, model, where)
     elif plan.kept or not CALIBRATED_SCHEMES.isdisjoint(plan.schemes):
         made = _calibrate(model, table, where, part_of(report, 0.15, 0.3))
-        calibration = made.calibration
+        calibration, means = made.calibration, made.means
         notes += () if table.random else made.notes
     report(0.3, say("Measuring the float model"))
-    inputs = CandidateInputs(model, table, calibration, None)
+    inputs = CandidateInputs(model, table, calibration, means, None)
     judged = CandidatePlan("float32", plan.target, plan.target_samples)
     candidate = where.run("candidate", inputs, judged, Candidate)
     if candidate.report is None:
@@ -114,4 +117,4 @@ def lay_batch(model: Artifact, plan: QuantPlan, where: Executor, report: Report)
         raise UserError(
             say("The float model does not run."), why, say("Open the model again, or another one.")
         )
-    return Batch(model, plan, where, table, calibration, candidate, notes)
+    return Batch(model, plan, where, table, calibration, means, candidate, notes)

@@ -27,7 +27,7 @@ Means = Mapping[str, Array]  # name of a layer's float input -> its mean over sa
 
 
 def mean_inputs(model: Path, signature: Signature, samples: Mapping[str, Array]) -> Means:
-    """The mean input of every layer with weights, float64, of a float model run on `samples`.
+    """The mean input of every layer with weights, float32, of a float model run on `samples`.
 
     UserError when the model does not run.
     """
@@ -41,7 +41,7 @@ def mean_inputs(model: Path, signature: Signature, samples: Mapping[str, Array])
     for row in range(count):
         for name, values in runner.run(samples, row):
             sums[name] = sums.get(name, 0.0) + values.astype(np.float64)
-    return {name: total / count for name, total in sums.items()}
+    return {name: (total / count).astype(np.float32) for name, total in sums.items()}
 
 
 def correct_biases(quantized: Graph, original: Graph, means: Means) -> int:

@@ -12,13 +12,15 @@ from edgekiln.core.quantization import (
     Provenance,
 )
 from edgekiln.core.report import Report
-from edgekiln.pipeline.data.arrays import load_arrays
+from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.evaluate.infer import name_runtime
+from edgekiln.pipeline.quantize.bias_correction import mean_inputs
 from edgekiln.pipeline.quantize.calibrate import calibrate
 from edgekiln.pipeline.quantize.calibration_file import save_calibration
 from edgekiln.pipeline.quantize.honesty import check_finite, honest_notes
 
-_FILE = "calibration.npz"
+_FILE, _MEANS = "calibration.npz", "means.npz"
+_MEAN_SAMPLES = 64
 
 
 def calibrate_model(
@@ -43,7 +45,9 @@ def calibrate_model(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     save_calibration(out_dir / _FILE, calibration, provenance)
+    few = {name: rows[:_MEAN_SAMPLES] for name, rows in samples.items()}
+    save_arrays(out_dir / _MEANS, mean_inputs(model.path, model.signature, few))
     if plan.carry_on is not None:
         plan.carry_on.unlink(missing_ok=True)
     notes = tuple(honest_notes(inputs, calibration, samples))
-    return CalibrationResult(out_dir / _FILE, provenance, notes)
+    return CalibrationResult(out_dir / _FILE, out_dir / _MEANS, provenance, notes)

@@ -15,7 +15,7 @@ from edgekiln.core.codec import encode
 from edgekiln.core.device import Profile
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic
-from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.core.quantization import Kept
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays
@@ -28,7 +28,7 @@ from edgekiln.pipeline.quantize.gate import not_usable
 from edgekiln.pipeline.quantize.lower import Gated, gate_or_lower
 from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST, Trial
-from edgekiln.pipeline.quantize.variants import Kiln, Variant
+from edgekiln.pipeline.quantize.variants import Kiln, Variant, Way
 from edgekiln.profiles import load_profile
 
 _NOTE_BYTES = 1000  # a note with all names of a large model would cost what quantizing saves
@@ -37,25 +37,26 @@ _WORK = "work"
 
 @dataclass(frozen=True)
 class CandidateInputs:
-    """The float model, the samples, what calibration saw, and how the float model was judged; None
-    for that when it is the float model's own turn."""
+    """The float model, the samples, what calibration saw (ranges, and the means of layer inputs),
+    and how the float model was judged; None for that when it is the float model's own turn."""
 
     model: Artifact
     table: Table
     calibration: Path | None
+    means: Path | None
     float_report: AccuracyReport | None
 
 
 @dataclass(frozen=True)
 class CandidatePlan:
-    """`kept`: the operators of a "mixed" one that are not int8; `rule`: the rule of its ranges,
-    None tries all. Without `gated` it is tried on the fast runtime alone, and is not usable."""
+    """`kept`: the operators of a "mixed" one that are not int8; `way`: how a calibrated one is
+    made, None tries all. Without `gated` it is tried on the fast runtime alone, and not usable."""
 
     scheme: SchemeName
     target: str
     target_samples: int
     kept: Kept = ()
-    rule: RangeRule | None = None
+    way: Way | None = None
     gated: bool = True
 
 
@@ -97,9 +98,10 @@ class _Firing:
 
     def make(self) -> Variant:
         """Whatever the quantizer raises comes through."""
-        kiln = Kiln.of(self.inputs.model, self.inputs.calibration, self.inputs.table, self._trial())
-        if self.plan.scheme == "mixed" or self.plan.rule is not None:
-            return kiln.make_one(self.plan.scheme, self.plan.rule or "extremes", self.plan.kept)
+        known = self.inputs
+        kiln = Kiln.of(known.model, known.calibration, known.means, known.table, self._trial())
+        if self.plan.scheme == "mixed" or self.plan.way is not None:
+            return kiln.make_one(self.plan.scheme, self.plan.way or Way(), self.plan.kept)
         return kiln.make(self.plan.scheme)
 
     def keep(self, variant: Variant) -> Artifact:

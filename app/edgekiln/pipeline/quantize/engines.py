@@ -18,6 +18,7 @@ from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.versions import stamp_needed_runtime
 from edgekiln.pipeline.graph.write import write_graph
+from edgekiln.pipeline.quantize.bias_correction import Means, correct_biases
 from edgekiln.pipeline.quantize.biases import repair_biases
 from edgekiln.pipeline.quantize.calibrate import Ranges
 from edgekiln.pipeline.quantize.edges import widen_by_float
@@ -25,15 +26,22 @@ from edgekiln.pipeline.quantize.recipes import recipe_for
 
 Engine = Literal["ai-edge-quantizer", "tensorflow", "none"]
 Tools = tuple[tuple[str, str], ...]
+CORRECTED = "corrected-biases"  # how many channels
 # What TensorFlow's own quantizer can make of a float `.tflite`
 STOCK_SCHEMES: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int16x8"))
 
 
 def quantize_by_recipe(
-    model: Path, scheme: SchemeName, ranges: Ranges | None, out: Path, kept: Kept = ()
+    model: Path,
+    scheme: SchemeName,
+    ranges: Ranges | None,
+    out: Path,
+    kept: Kept = (),
+    means: Means | None = None,
 ) -> Tools:
     """Write `model` quantized by ai-edge-quantizer to `out`; `ranges` for the calibrated schemes,
-    `kept` for "mixed": the operators that are not int8, by the name of their first output.
+    `kept` for "mixed": the operators that are not int8, by the name of their first output; with
+    `means` biases are corrected.
 
     UserError for an operator that is not there; else raises whatever the quantizer raises for a
     graph it cannot do.
@@ -49,13 +57,16 @@ def quantize_by_recipe(
     if made.quantized_model is None:
         raise ValueError("ai-edge-quantizer made no model")
     write_atomic(out, bytes(made.quantized_model))
-    tool = ("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))
+    tools = [("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))]
     graph = read_graph(out)
-    repaired = repair_biases(graph, original) if ranges is not None else 0
+    if ranges is not None and (count := repair_biases(graph, original)):
+        tools.append(("repaired-biases", str(count)))
+    if means is not None and (count := correct_biases(graph, original, means)):
+        tools.append((CORRECTED, str(count)))
     widen_by_float(graph)
     stamp_needed_runtime(graph)  # the quantizer leaves the versions of the float model
     write_graph(graph, out)
-    return (tool, ("repaired-biases", str(repaired))) if repaired else (tool,)
+    return tuple(tools)
 
 
 def _by_scope(graph: Graph, kept: Kept) -> Kept:

@@ -6,16 +6,16 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import get_args
 
 from edgekiln.core.accuracy import Candidate
 from edgekiln.core.artifact import SchemeName
-from edgekiln.core.quantization import Attempt, Kept, RangeRule, Sensitivity
+from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.quantize.batch import Batch
 from edgekiln.pipeline.quantize.choose import loss_of
 from edgekiln.pipeline.quantize.search import Search, Tried
+from edgekiln.pipeline.quantize.variants import Way
 
 INTEGER: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int8-uint8-io"))
 
@@ -33,13 +33,11 @@ def is_wanted(batch: Batch, candidates: Sequence[Candidate]) -> bool:
     return bool(integers) or "mixed" in plan.schemes
 
 
-def rule_of(candidates: Sequence[Candidate]) -> RangeRule | None:
-    """The rule of ranges that was best for int8; None when the rule alone did not make it."""
+def way_of(candidates: Sequence[Candidate]) -> Way | None:
+    """The way that was best for int8; None when another engine made it."""
     for candidate in candidates:
         if candidate.scheme in INTEGER and candidate.artifact is not None:
-            made_by = dict(candidate.artifact.made_by)
-            chosen = None if "corrected-biases" in made_by else made_by.get("ranges")
-            return next((rule for rule in get_args(RangeRule) if rule == chosen), None)
+            return Way.of(candidate.artifact.made_by)
     return None
 
 
@@ -48,7 +46,7 @@ class Mixing:
     """One search for a mixed candidate, with all it tried and what there is to say of it."""
 
     batch: Batch
-    rule: RangeRule | None
+    way: Way | None
     report: Report
     attempts: list[Attempt] = field(default_factory=list)
     notes: list[Text] = field(default_factory=list)
@@ -108,7 +106,7 @@ class Mixing:
         return candidate
 
     def _submit(self, kept: Kept, *, gated: bool) -> Future[Candidate]:
-        return self.batch.submit("mixed", kept, self.rule, gated=gated)
+        return self.batch.submit("mixed", kept, self.way, gated=gated)
 
     def _found(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

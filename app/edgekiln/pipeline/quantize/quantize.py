@@ -23,7 +23,7 @@ from edgekiln.core.text import Text, say
 from edgekiln.executor import executor
 from edgekiln.pipeline.quantize.batch import Batch, lay_batch
 from edgekiln.pipeline.quantize.choose import choose, choose_without_data
-from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, rule_of
+from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, way_of
 from edgekiln.profiles import load_profile
 
 _SLOWEST = "int16x8"
@@ -120,9 +120,9 @@ def _candidates(batch: Batch, report: Report) -> _Made:
             attempts.append(batch.attempt(candidate))
             told = say("Judged {scheme}", scheme=candidate.scheme)
             report(len(judged) / (len(schemes) + 1), told, attempts[-1])
-            if candidate.scheme == leader:  # what is best for its ranges is so for theirs
-                rule = rule_of([candidate])
-                pending |= {batch.submit(scheme, rule=rule) for scheme in followers}
+            if candidate.scheme == leader:  # the best way to make it is so for theirs
+                way = way_of([candidate])
+                pending |= {batch.submit(scheme, way=way) for scheme in followers}
     return _Made(tuple(judged[s] for s in plan.schemes if s in judged), tuple(attempts))
 
 
@@ -150,7 +150,7 @@ def _mixed(
     """The mixed candidate, where one is asked for or needed."""
     if not is_wanted(batch, candidates):
         return _Made()
-    mixing = Mixing(batch, rule_of(candidates), report)
+    mixing = Mixing(batch, way_of(candidates), report)
     if batch.plan.kept:
         found: Candidate | None = mixing.by_hand(batch.plan.kept)
     else:

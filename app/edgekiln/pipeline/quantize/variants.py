@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -20,8 +20,6 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import Kept, RangeRule
 from edgekiln.pipeline.data.arrays import load_arrays
 from edgekiln.pipeline.graph.read import read_graph
-from edgekiln.pipeline.graph.write import write_graph
-from edgekiln.pipeline.quantize.bias_correction import correct_biases, mean_inputs
 from edgekiln.pipeline.quantize.calibrate import (
     SAMPLE_RULES,
     Calibration,
@@ -29,6 +27,7 @@ from edgekiln.pipeline.quantize.calibrate import (
 )
 from edgekiln.pipeline.quantize.calibration_file import load_calibration
 from edgekiln.pipeline.quantize.engines import (
+    CORRECTED,
     Engine,
     Tools,
     quantize_by_recipe,
@@ -41,10 +40,24 @@ CHILDREN = 2  # interpreters at once
 # From here on a second engine (seconds of importing TensorFlow) has nothing to win.
 _GOOD_AGREEMENT = 0.99
 _GOOD_ERROR = 0.05
-_MEANS = 64  # samples the mean inputs of the layers are taken from
 # Accuracies that differ by less, or by two samples, say nothing; the error decides then.
 _NOISE = 0.01
 _NOISE_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a calibrated scheme is made: the rule of its ranges, and whether biases are corrected."""
+
+    rule: RangeRule = "extremes"
+    corrected: bool = False
+
+    @classmethod
+    def of(cls, made_by: Tools) -> Way | None:
+        """The way an artifact tells it was made in; None for another engine's."""
+        tools = dict(made_by)
+        rule = next((rule for rule in get_args(RangeRule) if rule == tools.get("ranges")), None)
+        return None if rule is None else cls(rule, CORRECTED in tools)
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ class Variant:
     tools: Tools
     run: Run
     score: Score | None  # None: refused by the fast runtime
+    way: Way | None = None
 
 
 @dataclass(frozen=True)
@@ -63,28 +77,38 @@ class _Made:
     path: Path
     engine: Engine
     tools: Tools
+    way: Way | None = None
 
 
 @dataclass(frozen=True)
 class Kiln:
-    """What every candidate is made from; `calibration` is None when no scheme needs it."""
+    """What every candidate is made from; `calibration` is None when no scheme needs it, `means`
+    (of the layers' inputs, a file) when they are not known."""
 
     model: Artifact
     calibration: Calibration | None
+    means: Path | None
     trial: Trial
 
     @classmethod
-    def of(cls, model: Artifact, calibration: Path | None, table: Table, trial: Trial) -> Kiln:
+    def of(
+        cls,
+        model: Artifact,
+        calibration: Path | None,
+        means: Path | None,
+        table: Table,
+        trial: Trial,
+    ) -> Kiln:
         """From what lies on the table."""
         if calibration is None:
-            return cls(model, None, trial)
+            return cls(model, None, None, trial)
         fed = read_graph(model.path).main.inputs[0].name
         seen, _ = load_calibration(calibration, model.sha256)
-        return cls(model, for_bytes(seen, fed, table.preprocessing), trial)
+        return cls(model, for_bytes(seen, fed, table.preprocessing), means, trial)
 
-    def make_one(self, scheme: SchemeName, rule: RangeRule, kept: Kept = ()) -> Variant:
-        """A calibrated scheme by a rule that is known; `kept` operators are not int8."""
-        return self._try(self._by_recipe(scheme, rule, kept))
+    def make_one(self, scheme: SchemeName, way: Way, kept: Kept = ()) -> Variant:
+        """A calibrated scheme in a way that is known; `kept` operators are not int8."""
+        return self._try(self._by_recipe(scheme, way, kept))
 
     def make(self, scheme: SchemeName) -> Variant:
         """The best variant of a scheme. Whatever the quantizer raises comes through."""
@@ -94,7 +118,7 @@ class Kiln:
             return self._try(self._by_recipe(scheme))
         count = len(self.trial.labels)
         try:
-            made = [self._by_recipe(scheme, rule) for rule in _rules(scheme)]
+            made = [self._by_recipe(scheme, Way(rule)) for rule in _rules(scheme)]
         except Exception:
             # It raises anything for a graph it cannot do; the other engine may do it
             if not (tried := self._by_tensorflow(scheme)):
@@ -103,30 +127,22 @@ class Kiln:
         with ThreadPoolExecutor(CHILDREN) as pool:
             tried = tuple(pool.map(self._try, made))
         best = nearest(tried, count)
-        if not is_good(best.score):
-            tried += (*self._corrected(best), *self._by_tensorflow(scheme))
+        if self.means is not None and best.way is not None:
+            tried += (self.make_one(scheme, replace(best.way, corrected=True)),)
+        if not is_good(nearest(tried, count).score):
+            tried += self._by_tensorflow(scheme)
         return nearest(tried, count)
 
-    def _by_recipe(
-        self, scheme: SchemeName, rule: RangeRule | None = None, kept: Kept = ()
-    ) -> _Made:
-        ranges = None if rule is None else _known(self.calibration).ranges(rule)
-        out = self.trial.folder / f"{scheme}-{rule or 'made'}.tflite"
-        tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept)
-        chosen: Tools = () if rule is None else (("ranges", rule),)
-        return _Made(out, "ai-edge-quantizer", tools + chosen)
-
-    def _corrected(self, variant: Variant) -> tuple[Variant, ...]:
-        """The variant with corrected biases; none when it has no bias to correct."""
-        samples = {name: a[:_MEANS] for name, a in load_arrays(self.trial.samples).items()}
-        means = mean_inputs(self.model.path, self.model.signature, samples)
-        graph = read_graph(variant.path)
-        if not (count := correct_biases(graph, read_graph(self.model.path), means)):
-            return ()
-        path = variant.path.with_name(f"{variant.path.stem}-corrected.tflite")
-        write_graph(graph, path)
-        tools = (*variant.tools, ("corrected-biases", str(count)))
-        return (self._try(_Made(path, variant.engine, tools)),)
+    def _by_recipe(self, scheme: SchemeName, way: Way | None = None, kept: Kept = ()) -> _Made:
+        ranges = means = None
+        if way is not None:
+            ranges = _known(self.calibration).ranges(way.rule)
+            means = load_arrays(self.means) if way.corrected and self.means else None
+        name = f"{scheme}-{way.rule if way else 'made'}{'-corrected' if means else ''}"
+        out = self.trial.folder / f"{name}.tflite"
+        tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept, means)
+        chosen: Tools = () if way is None else (("ranges", way.rule),)
+        return _Made(out, "ai-edge-quantizer", tools + chosen, way)
 
     def _by_tensorflow(self, scheme: SchemeName) -> tuple[Variant, ...]:
         """TensorFlow's variant; none when it fails: the other engine's is there already."""
@@ -140,7 +156,7 @@ class Kiln:
     def _try(self, made: _Made) -> Variant:
         run = run_on(made.path, self.trial.samples, FAST, self.trial.folder)
         seen = None if run.refused is not None else score(run.outputs, self.trial)
-        return Variant(made.path, made.engine, made.tools, run, seen)
+        return Variant(made.path, made.engine, made.tools, run, seen, made.way)
 
 
 def nearest(variants: Sequence[Variant], samples: int) -> Variant:
