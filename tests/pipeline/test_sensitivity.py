@@ -213,3 +213,11 @@ def test_a_model_with_subgraphs_is_refused_in_words(tmp_path: Path) -> None:
     case.model = as_artifact(graph, tmp_path, "two.tflite")
     with pytest.raises(UserError, match="one by one"):
         case.sense()
+
+
+def test_what_the_runtime_will_not_have_is_said_in_its_words(tmp_path: Path) -> None:
+    builder, _ = started()  # a convolution nobody reads: the quantizer leaves its output float
+    x = builder.conv(builder.inputs[0], 4)
+    case = Case(builder.graph(x), tmp_path)
+    with pytest.raises(UserError, match=r"refuses the model: .*CONV_2D"):
+        case.sense()

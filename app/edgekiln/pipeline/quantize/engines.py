@@ -28,7 +28,9 @@ Engine = Literal["ai-edge-quantizer", "tensorflow", "none"]
 Tools = tuple[tuple[str, str], ...]
 CORRECTED = "corrected-biases"  # how many channels
 # What TensorFlow's own quantizer can make of a float `.tflite`
-STOCK_SCHEMES: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int16x8"))
+STOCK_SCHEMES: frozenset[SchemeName] = frozenset(
+    ("int8", "int8-float-io", "int8-uint8-io", "int16x8")
+)
 
 
 def quantize_by_recipe(

@@ -15,7 +15,7 @@ from edgekiln.pipeline.graph.links import Links
 
 STEPS = 256  # of an int8 tensor
 FINE_DB = 25.0  # isolated SQNR from which nothing is said of an operator by itself
-_FAIR_DB = 30.0  # the same where channels differ: the wide ones hide what the others lose
+_FAIR_DB = 34.0  # the same where channels differ: the wide ones hide what the others lose
 _CUT = 0.001  # share of values outside the range that is worth a word
 _UNEQUAL_PARTS = 8.0  # widest over narrowest input of a CONCATENATION
 _UNEQUAL_CHANNELS = 32.0  # widest over middle channel: that has 8 steps, or fewer

@@ -18,9 +18,9 @@ from edgekiln.core.quantization import (
     SensitivityPlan,
 )
 from edgekiln.core.report import Report, silent
-from edgekiln.core.text import say
+from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays
-from edgekiln.pipeline.evaluate.infer import name_runtime
+from edgekiln.pipeline.evaluate.infer import Refused, in_words, name_runtime
 from edgekiln.pipeline.fuse.names import short_name
 from edgekiln.pipeline.graph.graph import Graph, Tensor
 from edgekiln.pipeline.graph.links import Links
@@ -52,7 +52,8 @@ def sense(
     """The sensitivity of a float `.tflite` to the int8 file made from it, on `samples`
     (`[samples, *shape without batch]` by input name). Loads LiteRT into this process.
 
-    UserError for a model with operators in subgraphs: they cannot be put side by side.
+    UserError for a model with operators in subgraphs: they cannot be put side by side; and for one
+    that the runtime will not have in that form.
     """
     graph, other = read_graph(model), read_graph(quantized)
     _refuse_subgraphs(graph)
@@ -71,11 +72,15 @@ def sense(
 
 def _refuse_subgraphs(graph: Graph) -> None:
     if len(graph.subgraphs) > 1:
-        raise UserError(
-            say("The operators of this model cannot be compared one by one."),
-            say("Some of them stand in subgraphs, in a loop or a branch."),
-            say("Choose a scheme as a whole; the candidates' own figures are right."),
-        )
+        raise _not_comparable(say("Some of them stand in subgraphs, in a loop or a branch."))
+
+
+def _not_comparable(why: Text) -> UserError:
+    return UserError(
+        say("The operators of this model cannot be compared one by one."),
+        why,
+        say("Choose a scheme as a whole; the candidates' own figures are right."),
+    )
 
 
 def _inputs(graph: Graph) -> list[tuple[str, Tensor]]:
@@ -100,8 +105,12 @@ class _Run:
     def load(cls, twin: Twin) -> _Run:
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(model_content=to_bytes(twin.graph), num_threads=_THREADS)
-        interpreter.allocate_tensors()
+        try:
+            interpreter = Interpreter(model_content=to_bytes(twin.graph), num_threads=_THREADS)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            refusal = Refused(str(error))
+            raise _not_comparable(in_words(name_runtime(FAST), refusal)) from error
         main = twin.graph.main
         fed = [detail["index"] for detail in interpreter.get_input_details()]
         # The interpreter's index of a tensor is its place in the file.
