@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,10 @@ def save_rows(
             member.write(np.ascontiguousarray(row, "<f4").tobytes())
 
 
-def load_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of an `.npz` we wrote ourselves."""
+def load_arrays(path: Path, without: Collection[str] = ()) -> dict[str, Array]:
+    """All arrays of an `.npz` we wrote ourselves, but those named."""
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if name not in without}
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

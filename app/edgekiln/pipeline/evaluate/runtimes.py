@@ -21,8 +21,10 @@ def run_model(
     root: Path,
     report: Report = silent,
     threads: int = 1,
+    brief: tuple[str, ...] = (),
 ) -> InferResult:
-    """`model` on all `samples` with a runtime; outputs go to the `.npz` `outputs`.
+    """`model` on all `samples` with a runtime; outputs go to the `.npz` `outputs`, the `brief` ones
+    for the first samples alone.
 
     A child that native code took down counts as a refusal: on a box it would have been the same.
     """
@@ -30,7 +32,7 @@ def run_model(
         return run_step(
             "infer",
             InferInputs(model, samples, outputs),
-            InferPlan(runtime, threads),
+            InferPlan(runtime, threads, brief),
             root,
             InferResult,
             report,
