@@ -9,7 +9,7 @@ import pytest
 from bench.models import Converted, converted, operators
 from edgekiln.pipeline.fuse.passes import count
 from edgekiln.pipeline.graph.read import read_graph
-from pipeline.runs import fuse_all, random_samples
+from pipeline.runs import assert_close, fuse_all, random_samples, run_file, run_graph
 
 # Operators when the batch is pinned, and after the passes; `make bench` has all the others.
 LEFT = {
