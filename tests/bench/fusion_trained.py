@@ -68,12 +68,10 @@ def measure(name: str, model: Converted) -> Row:
         floats = before, after
         ints = tuple(folder / f"{each.stem}-int8.tflite" for each in floats)
         exact = run(before, {key: evaluation.x})
+        pairs = zip(floats, ints, strict=True)
         judged = (
             *(_judge(each, exact, key, evaluation) for each in floats),
-            *(
-                _judge_int8(*each, exact, key, evaluation)
-                for each in zip(floats, ints, strict=True)
-            ),
+            *(_judge_int8(each, out, exact, key, evaluation) for each, out in pairs),
         )
         times = time_in_turn((*floats, *ints), folder, {key: calibration.x}).latencies
         return Row(name, (operators(before), operators(after)), judged, times)
