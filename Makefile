@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 REPORT ?= edgekiln-demo.html
+PARTS ?=
 
 .PHONY: demo run test lint bench environment window-packages test-packages
 
@@ -31,4 +32,4 @@ test: lint test-packages
 	$(BIN)/python -m pytest
 
 bench: environment test-packages
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/bench.py $(PARTS)

@@ -1,7 +1,11 @@
-"""`make bench`: how fast EdgeKiln feels, each figure beside a peer measured in the same run.
+"""`make bench`: what EdgeKiln promises, each figure beside a peer measured in the same run.
 
-A ratio holds when the machine's speed drifts; the absolute medians are for orientation. Each pair
-runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fails a test.
+A ratio holds when the machine's speed drifts; the absolute medians are for orientation. What is
+compared runs in turn, A B A B …, after a warm-up of each. Nothing here passes or fails a test.
+
+`bench.py [--models FOLDER] [PART …]`: with a folder, converted models are kept and used again. The
+parts about fusion each run in a process of their own: `fusion_patterns.py` and so on. The part
+`pairs`:
 
 - start: from the start of the process to the first window on the screen (offscreen platform),
   against a bare PySide6 window with one label.
@@ -16,6 +20,7 @@ runs in turn, A B A B …, after one warm-up of each. Nothing here passes or fai
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -27,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PARTS = ("pairs", "patterns", "networks", "trained", "time")
 ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -132,9 +138,8 @@ def pairs(folder: Path) -> tuple[Pair, ...]:
     )
 
 
-def main() -> None:
+def measure_pairs() -> None:
     """Measure all pairs and print one table."""
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; median (min–max), n in turn")
     with tempfile.TemporaryDirectory() as folder:
         for pair in pairs(Path(folder)):
             measure(pair)
@@ -150,6 +155,30 @@ def measure(pair: Pair) -> None:
         f"{pair.name:<30} {_spread(ours)} {pair.unit} (promise: {pair.limit:g}), "
         f"{pair.peer_name} {_spread(peer)} {pair.unit}, ratio {ratio:.2f}, n={pair.runs}"
     )
+
+
+def measure_fusion(part: str, models: Path | None) -> None:
+    """One of the tables about fusion; what the tools say besides is shown only when it fails."""
+    command = [sys.executable, str(HERE / f"fusion_{part}.py"), *([str(models)] if models else [])]
+    with tempfile.TemporaryFile("w+") as log:
+        if subprocess.run(command, env=ENVIRONMENT, stderr=log, check=False).returncode:
+            log.seek(0)
+            sys.exit(log.read())
+
+
+def main() -> None:
+    """Measure the parts asked for, or all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="|".join(PARTS))
+    parser.add_argument("--models", type=Path)
+    asked = parser.parse_args()
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; median (min–max), n in turn")
+    for part in asked.parts or PARTS:
+        print(f"\n{part}", flush=True)
+        if part == "pairs":
+            measure_pairs()
+        else:
+            measure_fusion(part, asked.models)
 
 
 def _spread(figures: tuple[float, ...]) -> str:

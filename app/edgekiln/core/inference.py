@@ -10,6 +10,7 @@ from edgekiln.core.fusion import Latency
 from edgekiln.core.text import Text
 
 RuntimeFamily = Literal["litert", "tflite-runtime"]
+BRIEF = 3  # samples
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class InferInputs:
 
 @dataclass(frozen=True)
 class InferPlan:
-    """Which runtime family of this environment, and how many threads."""
+    """Which runtime family of this environment, and how many threads. `brief`: outputs that are
+    kept for the first BRIEF samples alone; inner tensors of a network are large."""
 
     runtime: RuntimeFamily
     threads: int = 1
+    brief: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,11 @@ def save_rows(
             member.write(np.ascontiguousarray(row, "<f4").tobytes())
 
 
-def load_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of an `.npz` we wrote ourselves."""
+def load_arrays(path: Path, without: Collection[str] = ()) -> dict[str, Array]:
+    """All arrays of an `.npz` we wrote ourselves, but those named."""
     # numpy leaves a file it opened itself open when the archive is broken
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if name not in without}
 
 
 def digests(arrays: Mapping[str, Array]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekiln.core.inference import InferInputs, InferPlan, InferResult, RuntimeFamily
+from edgekiln.core.inference import BRIEF, InferInputs, InferPlan, InferResult, RuntimeFamily
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
@@ -39,7 +39,7 @@ def infer(inputs: InferInputs, plan: InferPlan, out_dir: Path, report: Report) -
     samples = load_arrays(inputs.samples)
     try:
         net = Net.load(inputs.model, plan)
-        outputs, times = _run_all(net, samples, report)
+        outputs, times = _run_all(net, samples, plan.brief, report)
     except Refused as refusal:
         return InferResult(runtime, 0, 0.0, in_words(runtime, refusal))
     save_arrays(inputs.outputs, outputs)
@@ -58,7 +58,7 @@ def in_words(runtime: str, refusal: Refused) -> Text:
 
 
 def _run_all(
-    net: Net, samples: Mapping[str, Array], report: Report
+    net: Net, samples: Mapping[str, Array], brief: tuple[str, ...], report: Report
 ) -> tuple[dict[str, Array], list[float]]:
     count = min(len(array) for array in samples.values())
     outputs: dict[str, Array] = {}
@@ -68,7 +68,9 @@ def _run_all(
         result, milliseconds = net.run({name: array[i] for name, array in samples.items()})
         times.append(milliseconds)
         for name, value in result.items():
-            _put(outputs, name, value, i, count)
+            kept = min(count, BRIEF) if name in brief else count
+            if i < kept:
+                _put(outputs, name, value, i, kept)
         if time.monotonic() - told > _REPORT_EVERY_S:
             told = time.monotonic()
             report(i / count, say("Sample {i} of {count}", i=i + 1, count=count))

@@ -43,9 +43,11 @@ def run_model(
     root: Path,
     report: Report = silent,
     threads: int = 1,
+    brief: tuple[str, ...] = (),
 ) -> InferResult:
     """`model` on all `samples` with a runtime, a family ("litert": the release of this environment)
-    or one of `known_runtimes`; outputs go to the `.npz` `outputs`.
+    or one of `known_runtimes`; outputs go to the `.npz` `outputs`, the `brief` ones for the first
+    samples alone.
 
     A child that native code took down counts as a refusal: on a box it would have been the same.
     """
@@ -56,7 +58,7 @@ def run_model(
         return run_step(
             "infer",
             InferInputs(model, samples, outputs),
-            InferPlan(family, threads),
+            InferPlan(family, threads, brief),
             root,
             InferResult,
             report,

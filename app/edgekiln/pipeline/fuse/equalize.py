@@ -70,9 +70,10 @@ def _scale(chain: Chain, layer: Operator, read: Vector, made: Vector) -> None:
     assert weights is not None
     _, axis = LAYERS[layer.name]
     shape = [-1 if i == axis else 1 for i in range(weights.ndim)]
-    scaled = weights * spread(layer, read, weights.shape) * made.reshape(shape)
     bias = bias_of(layer, weights) * made
-    replace_constant(chain.subgraph, layer, 1, "weights", scaled)
+    weights *= spread(layer, read, weights.shape)  # in place: doubles are large
+    weights *= made.reshape(shape)
+    replace_constant(chain.subgraph, layer, 1, "weights", weights)
     if bias.any():
         replace_constant(chain.subgraph, layer, 2, "bias", bias)
 

@@ -21,6 +21,8 @@ from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
 
 MAX_RELATIVE_ERROR = 1e-4  # float rounding in another order stays below 1e-5
+_THREADS = 2
+_CHUNK = 1 << 16  # values
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,14 @@ class Run:
     samples: int
     refused: Text | None
     interface: Interface
+    inner: tuple[str, ...] = ()  # outputs that are none of the model's own
 
-    def arrays(self, known: Interface) -> dict[str, Array]:
-        """The outputs by the names they had in the model with the interface `known`."""
+    def arrays(self, known: Interface, *, own: bool = False) -> dict[str, Array]:
+        """The outputs by the names they had in the model with the interface `known`; with `own`
+        those of the model alone."""
         parted = tuple(item for item in self.interface.parted if item not in known.parted)
-        return Interface(parted=parted).joined(load_arrays(self.outputs))
+        without = self.inner if own else ()
+        return Interface(parted=parted).joined(load_arrays(self.outputs, without))
 
 
 class Proof:
@@ -81,15 +86,19 @@ class Proof:
         """The run of the unfused model; None when nothing had to be proven."""
         return self._runs.get(self._artifact.path)
 
-    def run(self, model: Path, probes: tuple[str, ...] = ()) -> Run:
-        """The model on the proof samples; a crash counts as a refusal."""
+    def run(self, model: Path, probes: tuple[str, ...] = (), *, brief: bool = False) -> Run:
+        """The model on the proof samples, with `brief` the probes on the first of them alone; a
+        crash counts as a refusal."""
         self._probed += 1
         probed = self.scratch / f"probed-{self._probed}.tflite"
         outputs = probed.with_suffix(".npz")
-        interface = _write_probed(model, probes, probed)
+        interface, inner = _write_probed(model, probes, probed)
         samples = self._samples_for(interface)
-        result = run_model(probed, samples, "litert", outputs, self.scratch)
-        self._runs[model] = Run(outputs, result.runtime, result.samples, result.refused, interface)
+        kept = inner if brief else ()
+        done = run_model(
+            probed, samples, "litert", outputs, self.scratch, threads=_THREADS, brief=kept
+        )
+        self._runs[model] = Run(outputs, done.runtime, done.samples, done.refused, interface, inner)
         return self._runs[model]
 
     def difference(self, before: Path, after: Path, *, mends: bool = False) -> Difference:
@@ -117,7 +126,7 @@ class Proof:
         return None if run.refused is not None else load_arrays(run.outputs)
 
     def _outputs(self, model: Path) -> dict[str, Array]:
-        arrays = self._runs[model].arrays(self._interface)
+        arrays = self._runs[model].arrays(self._interface, own=True)
         own = [spec.name for spec in self._artifact.signature.outputs if spec.name in arrays]
         return {name: arrays[name] for name in own}
 
@@ -146,20 +155,23 @@ class Proof:
         write_samples(data, plan.preprocessing, signature, path, self._report)
 
 
-def _write_probed(model: Path, probes: tuple[str, ...], path: Path) -> Interface:
-    """The model with inner tensors as further outputs; its interface."""
+def _write_probed(
+    model: Path, probes: tuple[str, ...], path: Path
+) -> tuple[Interface, tuple[str, ...]]:
+    """The model with inner tensors as further outputs; its interface, and what those are."""
     graph = read_graph(model)
-    inner = {tensor.name: tensor for tensor in graph.main.tensors}
+    tensors, added = {tensor.name: tensor for tensor in graph.main.tensors}, []
     for name in probes:
-        tensor = inner.get(name)
+        tensor = tensors.get(name)
         if tensor is None or tensor in graph.main.outputs:
             continue
+        added.append(name)
         graph.main.outputs.append(tensor)
         for entry in graph.signatures:
             if entry.subgraph is graph.main:
                 entry.outputs.append((name, tensor))
     write_graph(graph, path)
-    return read_interface(graph)
+    return read_interface(graph), tuple(added)
 
 
 def _compared(before: dict[str, Array], after: dict[str, Array], *, mends: bool) -> Difference:
@@ -192,10 +204,14 @@ def compare(before: dict[str, Array], after: dict[str, Array]) -> Difference:
 def _compare_one(before: Array, after: Array) -> Difference:
     if before.shape != after.shape:
         return INCOMPARABLE
-    a, b = before.astype(np.float64), after.astype(np.float64)
-    finite = np.isfinite(a)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-        return INCOMPARABLE
-    error = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
-    largest = float(np.abs(a[finite]).max(initial=0.0))
+    error = largest = 0.0
+    values, others = before.reshape(-1), after.reshape(-1)
+    for start in range(0, values.size, _CHUNK):  # in doubles, whole layers would be large
+        a = values[start : start + _CHUNK].astype(np.float64)
+        b = others[start : start + _CHUNK].astype(np.float64)
+        finite = np.isfinite(a)
+        if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+            return INCOMPARABLE
+        error = max(error, float(np.abs(a[finite] - b[finite]).max(initial=0.0)))
+        largest = max(largest, float(np.abs(a[finite]).max(initial=0.0)))
     return Difference(error, error / largest if largest else error)

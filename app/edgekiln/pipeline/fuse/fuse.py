@@ -45,8 +45,9 @@ def fuse(
     check_names((*plan.skip, *plan.extra, *(name for name, _ in plan.leave)), passes)
     with tempfile.TemporaryDirectory(prefix=".proof-", dir=out_dir) as scratch:
         proof = Proof(inputs, plan, Path(scratch), part_of(report, 0.0, 0.1))
-        course = Course(inputs.path, plan, proof, Path(scratch))
-        fused = course.run(passes, part_of(report, 0.1, 0.9))
+        fused = Course(inputs.path, plan, proof, Path(scratch)).run(
+            passes, part_of(report, 0.1, 0.9)
+        )
         report(0.9, say("Comparing the fused model with the unfused one"))
         return _result(inputs, plan, fused, proof, passes, out_dir)
 

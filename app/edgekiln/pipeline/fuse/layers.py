@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.pipeline.fuse.affine import Vector
-from edgekiln.pipeline.fuse.tensors import float_constant
+from edgekiln.pipeline.fuse.tensors import float_constant, is_float_constant
 from edgekiln.pipeline.graph.graph import Operator
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -22,9 +22,9 @@ def bias_of(layer: Operator, weights: Vector) -> Vector:
 def has_float_weights(layer: Operator) -> bool:
     """Whether weights and bias are float constants in the plain layout."""
     weights, *bias = layer.inputs[1:]
-    if getattr(layer.options, "weightsFormat", 0) != 0 or float_constant(weights) is None:
+    if getattr(layer.options, "weightsFormat", 0) != 0 or not is_float_constant(weights):
         return False
-    return all(tensor is None or float_constant(tensor) is not None for tensor in bias)
+    return all(tensor is None or is_float_constant(tensor) for tensor in bias)
 
 
 def is_grouped(layer: Operator) -> bool:

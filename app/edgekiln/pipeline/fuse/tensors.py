@@ -9,11 +9,16 @@ from edgekiln.pipeline.fuse.rewrite import unused_name
 from edgekiln.pipeline.graph.graph import Operator, Subgraph, Tensor, constant
 
 
+def is_float_constant(tensor: Tensor | None) -> bool:
+    """Whether it is a dense float32 constant."""
+    if tensor is None or not tensor.is_constant or tensor.dtype != "float32":
+        return False
+    return tensor.rest is None or tensor.rest.sparsity is None
+
+
 def float_constant(tensor: Tensor | None) -> Vector | None:
     """A dense float32 constant's values in double precision; None for anything else."""
-    if tensor is None or not tensor.is_constant or tensor.dtype != "float32":
-        return None
-    if tensor.rest is not None and tensor.rest.sparsity is not None:
+    if tensor is None or not is_float_constant(tensor):
         return None
     return tensor.array().astype(np.float64)
 

@@ -110,6 +110,8 @@ class _Reader:
         self._data = data
         self._model = schema.ModelT.InitFromPackedBuf(data, 0)
         self._buffers = [self._content(buffer) for buffer in self._model.buffers or []]
+        self._model.buffers = []
+        _detach(self._model)
         self._codes = [_code(code) for code in self._model.operatorCodes or []]
 
     @property
@@ -179,6 +181,20 @@ class _Reader:
             intermediates=[tensors[_index(i)] for i in _list(item.intermediates)],
             rest=item,
         )
+
+
+def _detach(item: Any) -> None:
+    """Copy the arrays of an unpacked table and of those in it: as they come they are views, and one
+    of them would keep the bytes of the whole file."""
+    for name, value in vars(item).items():
+        if isinstance(value, np.ndarray):
+            setattr(item, name, value.copy())
+        elif isinstance(value, list):
+            for each in value:
+                if hasattr(each, "__dict__"):
+                    _detach(each)
+        elif hasattr(value, "__dict__"):
+            _detach(value)
 
 
 def _code(item: Any) -> tuple[str, int, bool]:
