@@ -19,6 +19,7 @@ from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.quantize.calibrate import Calibration, calibrate, for_bytes
 from edgekiln.pipeline.quantize.candidate import Bench, judge_float
 from edgekiln.pipeline.quantize.choose import choose
+from edgekiln.pipeline.quantize.speed import time_beside_float
 from edgekiln.pipeline.quantize.table import Table, lay_table
 from edgekiln.pipeline.quantize.trial import FAST, GATE_SAMPLES, Trial, first_rows, run_on
 from edgekiln.pipeline.quantize.variants import CHILDREN, Kiln
@@ -120,4 +121,10 @@ def _candidates(bench: Bench, plan: QuantPlan, report: Report) -> Sequence[Candi
             judged[candidate.scheme] = candidate
             done = 0.5 + 0.5 * len(judged) / len(made)
             report(done, say("Judged {scheme}", scheme=candidate.scheme))
-    return [judged[scheme] for scheme in plan.schemes]
+    return time_beside_float(
+        [judged[scheme] for scheme in plan.schemes],
+        bench.kiln.model.path,
+        bench.profile,
+        bench.table.calibration.path,
+        bench.work,
+    )
