@@ -42,6 +42,7 @@ class Step:
     module: str
     function: str
     kept: bool = True
+    on_runtimes: bool = False  # the result depends on the runtimes that were added
 
 
 STEPS: dict[str, Step] = {
@@ -50,14 +51,15 @@ STEPS: dict[str, Step] = {
     "inspect-source": Step("edgekiln.pipeline.convert.describe", "describe"),
     "convert": Step("edgekiln.pipeline.convert.convert", "convert"),
     "fuse": Step("edgekiln.pipeline.fuse.fuse", "fuse"),
-    "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize"),
+    "quantize": Step("edgekiln.pipeline.quantize.quantize", "quantize", on_runtimes=True),
     "lay-table": Step("edgekiln.pipeline.quantize.table", "lay_table"),
     "calibrate": Step("edgekiln.pipeline.quantize.calibrate_model", "calibrate_model"),
-    "candidate": Step("edgekiln.pipeline.quantize.candidate", "make_candidate"),
+    "candidate": Step("edgekiln.pipeline.quantize.candidate", "make_candidate", on_runtimes=True),
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
-    "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate"),
+    "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate", on_runtimes=True),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
+    "add-runtime": Step("edgekiln.pipeline.evaluate.install", "add_runtime", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
@@ -135,8 +137,15 @@ def _is_whole(data: Any, folder: Path) -> bool:
 def _key(step: str, inputs: Any, plan: Any, root: Path) -> str:
     """Kept files are named by what led to them: a path below `root` says what is in it."""
     arguments = [_content(encode(value, root), root) for value in (inputs, plan)]
-    parts = [step, __version__, releases(), *arguments]
+    tools = (*releases(), *_added_runtimes()) if STEPS[step].on_runtimes else releases()
+    parts = [step, __version__, tools, *arguments]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _added_runtimes() -> tuple[str, ...]:
+    from edgekiln.pipeline.evaluate.foreign import foreign_runtimes
+
+    return tuple(runtime.name for runtime in foreign_runtimes())
 
 
 def _content(data: Any, root: Path) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 from edgekiln import __version__, assets
 from edgekiln.child import StepFailed
-from edgekiln.cli import boxes, candidates, models
+from edgekiln.cli import boxes, candidates, models, runtimes
 from edgekiln.cli.output import Output
 from edgekiln.cli.run import Runner, refused
 from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES
@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"edgekiln {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_models(commands, common)
+    _add_runtimes(commands, common)
     _add_boxes(commands, common)
     _add_demo(commands, common)
     return top
@@ -173,7 +174,7 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     _model_options(evaluate, "artifact", "ARTIFACT")
     evaluate.add_argument("--against", metavar="MODEL")
     evaluate.add_argument("--data", required=True, metavar="D")
-    evaluate.add_argument("--runtime", choices=("litert", "tflite-runtime"), default="litert")
+    evaluate.add_argument("--runtime", metavar="R", default="litert", help="see “runtime list”")
 
     pack = _command(commands, common, "pack", "sign a candidate for a box", candidates.pack)
     pack.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
@@ -189,6 +190,16 @@ def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) ->
     command.add_argument("--pin", action="append", default=[], metavar="NAME=1,224,224,3")
     names = ["none", *(preset.name for preset in PRESETS)]
     command.add_argument("--preprocessing", choices=names, help="default: found on labelled data")
+
+
+def _add_runtimes(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    runtime = commands.add_parser("runtime", help="add | list runtimes to try candidates on")
+    verbs = runtime.add_subparsers(required=True, metavar="VERB")
+    add = _command(verbs, common, "add", "install a release of a runtime", runtimes.add)
+    add.add_argument("runtime", metavar="RUNTIME", help="for example “tflite-runtime 2.11.0”")
+    add.add_argument("--python", required=True, metavar="PATH", help="a Python it has a wheel for")
+    add.add_argument("--wheels", metavar="FOLDER", help="wheels to install from, without network")
+    _command(verbs, common, "list", "all runtimes of this computer", runtimes.list_runtimes)
 
 
 def _add_boxes(commands: Subparsers, common: argparse.ArgumentParser) -> None:

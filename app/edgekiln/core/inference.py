@@ -71,6 +71,21 @@ class TimeResult:
 
 
 @dataclass(frozen=True)
+class RuntimeInputs:
+    """A runtime to add to this computer, "family release", and the Python it is for."""
+
+    runtime: str
+    python: Path
+
+
+@dataclass(frozen=True)
+class RuntimePlan:
+    """Where its wheels come from: a folder, or pip's own settings."""
+
+    wheels: Path | None = None
+
+
+@dataclass(frozen=True)
 class StockPlan:
     """TensorFlow's own quantizer on a float `.tflite`: calibration samples as in InferInputs."""
 

@@ -27,11 +27,11 @@ _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 
 @dataclass(frozen=True)
 class ForeignRuntime:
-    """A runtime of another release, and the Python that has it."""
+    """A runtime of another release, and the folder of the Python that has it."""
 
     family: RuntimeFamily
     release: str
-    python: Path
+    folder: Path
 
     @property
     def name(self) -> str:
@@ -57,11 +57,11 @@ def foreign_runtimes() -> tuple[ForeignRuntime, ...]:
 
 
 def _found(folder: Path) -> ForeignRuntime | None:
-    python = python_in(folder)
+    has_python = python_in(folder) is not None
     for family in DISTRIBUTIONS:
         release = folder.name.removeprefix(f"{family}-")
-        if python is not None and release != folder.name and release[0].isdigit():
-            return ForeignRuntime(family, release, python)
+        if has_python and release != folder.name and release[0].isdigit():
+            return ForeignRuntime(family, release, folder)
     return None
 
 
@@ -105,7 +105,7 @@ def _ask(runtime: ForeignRuntime, *arguments: str | Path) -> dict[str, Any]:
     """The answer of a foreign Python; it ends when we do, for we hold its stdin open."""
     # -E -s: our own PYTHONPATH would bring our numpy; -B: no bytecode beside our sources
     command = [
-        str(runtime.python),
+        str(python_in(runtime.folder)),
         "-E",
         "-s",
         "-B",
@@ -135,7 +135,7 @@ def _ask(runtime: ForeignRuntime, *arguments: str | Path) -> dict[str, Any]:
 def _answer(runtime: ForeignRuntime, lines: list[bytes], log: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"missing": log[-400:]}
     if "missing" in answer:
-        raise Refused(f"{runtime.python}: {answer['missing']}")
+        raise Refused(f"{runtime.folder}: {answer['missing']}")
     if "refused" in answer:
         raise Refused(answer["refused"])
     return answer

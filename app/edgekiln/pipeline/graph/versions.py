@@ -8,6 +8,7 @@ counts, whatever the file says.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +18,8 @@ from edgekiln.pipeline.graph.graph import Graph, Operator
 from edgekiln.pipeline.graph.op_versions import needed_version, set_versions
 
 OLDEST = "1.5.0"  # the first release in the table
+# Measured, a Dense with a scale for each unit: 2.7.0, 2.8.0, 2.9.1 wrong, 2.10.0 to 2.14.0 right
+_WHOLE_PER_CHANNEL = "2.10.0"
 _NOTE, _NOTE_LENGTH = "min_runtime_version", 16
 # Pairs of operator numbers, wrong after an edit; without it runtimes keep the order of all
 # operators that have side effects.
@@ -30,8 +33,8 @@ _KNOWN_CUSTOM = frozenset(
 @dataclass(frozen=True)
 class NeededRuntime:
     """`release`: the lowest that runs every operator the table knows; `because`: the operators that
-    need it, as (operator, true version, release); `unknown`: (operator, version) not in the table,
-    version 0 for a custom operator."""
+    need it, as (operator, true version, release), version 0 where no version tells it; `unknown`:
+    (operator, version) not in the table, version 0 for a custom operator."""
 
     release: str
     because: tuple[tuple[str, int, str], ...]
@@ -40,7 +43,7 @@ class NeededRuntime:
 
 def needed_runtime(graph: Graph) -> NeededRuntime:
     """The lowest runtime release for the graph, by the operator table and the true versions."""
-    needs = sorted({_need(operator) for operator in graph.operators()})
+    needs = sorted({need for operator in graph.operators() for need in _needs(operator)})
     known = [need for need in needs if need[2]]
     release = max((need[2] for need in known), key=release_order, default=OLDEST)
     because = tuple(need for need in known if need[2] == release)
@@ -55,6 +58,14 @@ def runs_on(graph: Graph, release: str) -> Text | None:
     if release_order(needed.release) <= release_order(release):
         return None
     operator, version, wanted = needed.because[0]
+    if not version:
+        return say(
+            "{operator} with integer weights that have a scale for each unit is computed rightly "
+            "by runtime {needed} and newer; the device has {release}.",
+            operator=operator,
+            needed=wanted,
+            release=release,
+        )
     return say(
         "{operator} is needed in version {version}, which runtime {needed} and newer have; "
         "the device has {release}.",
@@ -122,6 +133,12 @@ def _need(operator: Operator) -> tuple[str, int, str]:
     return operator.name, version, _lowest_release(operator.name, version)
 
 
+def _needs(operator: Operator) -> Iterator[tuple[str, int, str]]:
+    yield _need(operator)
+    if operator.name == "FULLY_CONNECTED" and _is_whole_per_channel(operator):
+        yield operator.name, 0, _WHOLE_PER_CHANNEL
+
+
 def _lowest_release(name: str, version: int) -> str:
     """The release for a version, or for the next version the table has; "" above the last."""
     versions = _table().get(name, {})
@@ -135,3 +152,12 @@ def _table() -> dict[str, dict[int, str]]:
         name: {int(version): versions[version] for version in sorted(versions, key=int)}
         for name, versions in stored["min_runtime"].items()
     }
+
+
+def _is_whole_per_channel(operator: Operator) -> bool:
+    """No version tells it: runtimes up to 2.9 read the first scale only, without a word."""
+    source, weights = operator.inputs[:2]
+    if source is None or weights is None or weights.quantization is None:
+        return False
+    integers = source.dtype in ("int8", "int16") and weights.dtype == "int8"
+    return integers and len(weights.quantization.scales) > 1

@@ -26,6 +26,8 @@ _PREFERENCE: tuple[SchemeName, ...] = (
     "float16",
     "float32",
 )
+# Weights alone are small in them: float does the same, and where it is faster they have no point.
+_ONLY_SMALL: frozenset[SchemeName] = frozenset(("dynamic-range", "weight-int8", "weight-int4"))
 # With fewer equal answers on both runtimes, the target's own figures count.
 _SAME_ANSWERS = 0.98
 
@@ -47,7 +49,10 @@ def choose(
     goal: Goal = "size",
     limit_on: Limit = "accuracy",
 ) -> tuple[SchemeName | None, Text]:
-    """The scheme to take (None when nothing is usable), and why, in one sentence."""
+    """The scheme to take (None when nothing is usable), and why, in one sentence.
+
+    A dynamic-range or weight-only candidate slower than float is never taken.
+    """
     entries = [e for c in candidates if (e := _entry(c, float_report, limit_on)) is not None]
     if not entries:
         return None, say("No candidate runs right on {target}.", target=target)
@@ -103,6 +108,8 @@ def attempt_of(candidate: Candidate, float_report: AccuracyReport, plan: QuantPl
 def _entry(candidate: Candidate, float_report: AccuracyReport, limit_on: Limit) -> _Entry | None:
     report = candidate.report
     if not candidate.verdict.usable or candidate.artifact is None or report is None:
+        return None
+    if candidate.is_slower and candidate.scheme in _ONLY_SMALL:
         return None
     loss = loss_of(report, candidate.on_target, float_report, limit_on)
     return _Entry(candidate.scheme, candidate.artifact, report, candidate.on_target, loss)

@@ -83,7 +83,7 @@ def lower(
     exact = family != FAST and profile.runtime == stand_in(profile.runtime)
     if exact and (count := lower_forms(graph, release)):
         yield (
-            _rewritten(variant, graph, "older-forms", count, trial),
+            _rewritten(variant, graph, f"older-forms-{release}", count, trial),
             say(
                 "Operators in an older form that {runtime} has: {count}",
                 runtime=profile.runtime,

@@ -24,6 +24,7 @@ from edgekiln.executor import executor
 from edgekiln.pipeline.quantize.batch import Batch, lay_batch
 from edgekiln.pipeline.quantize.choose import choose, choose_without_data
 from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, way_of
+from edgekiln.pipeline.quantize.speed import time_beside_float
 from edgekiln.profiles import load_profile
 
 _SLOWEST = "int16x8"
@@ -44,8 +45,14 @@ def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -
         made = _candidates(batch, part_of(report, 0.4, 0.75))
         made, sensitivity = _sense(batch, made, part_of(report, 0.75, 0.8))
         made = made.joined(_mixed(batch, made.candidates, sensitivity, part_of(report, 0.8, 1.0)))
-    candidates = tuple(_gathered(candidate, out_dir) for candidate in made.candidates)
     table, reference = batch.table, batch.float_report
+    candidates = time_beside_float(
+        [_gathered(candidate, out_dir) for candidate in made.candidates],
+        inputs.path,
+        profile,
+        table.calibration.path,
+        out_dir,
+    )
     if table.random:
         chosen, reason = choose_without_data(candidates, profile.title)
     else:
