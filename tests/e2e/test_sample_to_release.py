@@ -119,13 +119,16 @@ def test_from_the_sample_to_a_live_release(qtbot: QtBot, composed: Window) -> No
     user.keep_picture("fuse")
     user.click("next")  # to Quantize: the target
     user.click("target-rdk-x5")
-    for _ in ("data", "schemes", "run"):
+    for _ in ("data", "run"):
         user.click("next")
     user.wait(lambda: desk.in_hand.quantized is not None)
     assert desk.chosen is not None
     assert desk.chosen.verdict.usable
 
     user.keep_picture("quantize")
+    while desk.quant_draft.step != "result":
+        user.click("next")  # to look inside, to choose
+        user.keep_picture(f"quantize-{desk.quant_draft.step}")
     user.click("next")  # to Preview
     user.wait(lambda: not composed.lanes.active)
     user.keep_picture("preview")

@@ -79,7 +79,7 @@ def test_the_second_click_of_a_double_click_presses_nothing_new(
         QApplication.sendEvent(again, event)
     assert desk.quant_draft.step == "data"
     qtbot.mouseClick(again, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
-    assert desk.quant_draft.step == "schemes"
+    assert desk.quant_draft.step == "run"
 
 
 def test_another_model_ends_what_was_made_from_the_old_one(

@@ -37,6 +37,7 @@ from edgekiln.ui.theme import ThemeName
 from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
+from ui.quant_states import QUANT_STATES
 
 SIZES = ((1024, 700), (1280, 800), (1920, 1080))
 State = Callable[[MainWindow, Desk, Path], str]
@@ -168,16 +169,6 @@ def quantize_data(window: MainWindow, desk: Desk, root: Path) -> str:
     return "quantize"
 
 
-def quantize_schemes(window: MainWindow, desk: Desk, root: Path) -> str:
-    have(desk, root, "fusion")
-    desk.quant_draft = replace(desk.quant_draft, step="schemes")
-    window.go("quantize")
-    expert = window.pages["quantize"].findChild(QAbstractButton, "expert")
-    assert expert is not None
-    expert.setChecked(True)
-    return ""
-
-
 def quantize_done(window: MainWindow, desk: Desk, root: Path) -> str:
     have(desk, root, "quantized")
     return "quantize"
@@ -296,8 +287,8 @@ STATES: tuple[State, ...] = (
     quantize_target,
     quantize_data_missing,
     quantize_data,
-    quantize_schemes,
     quantize_done,
+    *QUANT_STATES,
     preview_empty,
     preview_done,
     devices_empty,

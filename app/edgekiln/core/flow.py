@@ -15,7 +15,8 @@ from edgekiln.core.codec import CodecError, decode
 from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.model import DYNAMIC, Signature
 from edgekiln.core.passes import PassInfo
-from edgekiln.core.plans import ConvertPlan, FusionPlan, QuantPlan
+from edgekiln.core.plans import ConvertPlan, FusionPlan, Goal, Limit, QuantPlan
+from edgekiln.core.quantization import Kept
 from edgekiln.core.text import Text, say
 
 D = TypeVar("D")
@@ -179,29 +180,53 @@ def _with(listed: tuple[T, ...], item: T, there: bool) -> tuple[T, ...]:
 
 @dataclass(frozen=True)
 class QuantDraft:
-    """Target, data and schemes. `max_drop`: accuracy that may be lost, as a fraction."""
+    """Target, goal, data, and what an expert sets. `max_drop`: what may be lost, as a fraction.
+
+    `random`: no data, random numbers, for latency alone. `found`: the operators the last search
+    kept out of int8; `switches`: those switched by hand since, the oldest first.
+    """
 
     step: str = "target"
     target: str = "this-computer"
     calibration: Path | None = None
     evaluation: Path | None = None
+    random: bool = False
     calibration_samples: int = 200
     schemes: tuple[SchemeName, ...] = SCHEMES
     preprocessing: Preprocessing | None = None
     max_drop: float = 0.01
+    goal: Goal = "size"
+    limit_on: Limit = "accuracy"
+    search_minutes: float = 3.0
+    cluster: str = ""
+    found: Kept = ()
+    switches: Kept = ()
+
+    @property
+    def kept(self) -> Kept:
+        """The operators that are not to be int8: as found, then as switched."""
+        now = dict(self.found) | dict(self.switches)
+        return tuple((tensor, each) for tensor, each in now.items() if each != "int8")
 
     def plan(self) -> QuantPlan:
-        """The plan of the quantization; the data step must be without problems."""
-        if self.calibration is None:
+        """The plan of a search; the data step must be without problems."""
+        if self.calibration is None and not self.random:
             raise ValueError("no calibration data")
         return QuantPlan(
-            calibration=DataSource(self.calibration, self.calibration_samples),
-            evaluation=DataSource(self.evaluation) if self.evaluation else None,
+            calibration=self._data(self.calibration, self.calibration_samples),
+            evaluation=self._data(self.evaluation),
             target=self.target,
             schemes=self.schemes,
             preprocessing=self.preprocessing,
             max_drop=self.max_drop,
+            goal=self.goal,
+            limit_on=self.limit_on,
+            search_seconds=60 * self.search_minutes,
+            cluster=self.cluster,
         )
+
+    def _data(self, path: Path | None, limit: int | None = None) -> DataSource | None:
+        return None if path is None or self.random else DataSource(path, limit)
 
 
 def recall(kind: type[D], saved: dict[str, Any]) -> D:
@@ -218,11 +243,14 @@ def _nothing(draft: object) -> tuple[Text, ...]:  # noqa: ARG001  (the shape of 
 
 def _data_problems(draft: QuantDraft) -> tuple[Text, ...]:
     problems: list[Text] = []
-    if draft.calibration is None:
-        problems.append(say("Choose calibration data: a folder of pictures by class, or an .npz."))
-    for path in (draft.calibration, draft.evaluation):
-        problems += _path_problems(path)
-    return tuple(problems)
+    if not draft.random:
+        if draft.calibration is None:
+            problems.append(
+                say("Choose calibration data: a folder of pictures by class, or an .npz.")
+            )
+        for path in (draft.calibration, draft.evaluation):
+            problems += _path_problems(path)
+    return (*problems, *_scheme_problems(draft))
 
 
 def _path_problems(path: Path | None) -> tuple[Text, ...]:
@@ -257,10 +285,10 @@ FUSE: Flow[FuseDraft] = Flow(
 
 QUANTIZE: Flow[QuantDraft] = Flow(
     (
-        FlowStep("target", say("Target"), _nothing),
+        FlowStep("target", say("Target and goal"), _nothing),
         FlowStep("data", say("Data"), _data_problems),
-        FlowStep("schemes", say("Schemes"), _scheme_problems),
         FlowStep("run", say("Run"), _nothing),
-        FlowStep("result", say("Candidates"), _nothing),
+        FlowStep("look", say("Look inside"), _nothing),
+        FlowStep("result", say("Choose"), _nothing),
     )
 )

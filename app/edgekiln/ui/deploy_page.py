@@ -100,7 +100,7 @@ class DeployPage(Page):
     def _actions(self) -> tuple[Action, tuple[Action, ...]]:
         words, device, bundle = self.words, self.desk.device, self.desk.in_hand.bundle
         if bundle is None:
-            return Action(words("Pack the release"), self._pack, "pack"), ()
+            return Action(words("Pack the release"), self._pack, "pack", self._no_data()), ()
         if device is None:
             choose = Action(words("Choose a device"), lambda: self.ways.go("devices"), "go-devices")
             return choose, ()
@@ -111,6 +111,15 @@ class DeployPage(Page):
         title = words("Push to {name}", name=device.name)
         push = Action(title, lambda: self._go("push"), "push", why_not)
         return push, (read, *self._roll_back_action(device))
+
+    def _no_data(self) -> str:
+        """Why it cannot be packed: golden samples and ranges are made from data."""
+        result = self.desk.in_hand.quantized
+        if result is not None and result.random:
+            return self.words(
+                "It was made from random numbers: quantize it with data before it is packed."
+            )
+        return "" if self.desk.data() else self.words("Packing needs data: choose it in Quantize.")
 
     def _why_not(self, device: Device, bundle: Bundle) -> str:
         """The practice box stands in for any device: it has the runtimes of all of them."""

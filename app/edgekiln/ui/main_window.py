@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -29,7 +29,7 @@ from edgekiln.ui.settings_page import SettingsPage
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.choose_path import choose_file, choose_folder
-from edgekiln.ui.widgets.page import Page, Ways
+from edgekiln.ui.widgets.page import Page, Ways, takes_keys
 from edgekiln.ui.widgets.rail import Place, Rail, RailButton
 from edgekiln.ui.widgets.strip import Strip
 from edgekiln.ui.widgets.tray import Tray
@@ -132,6 +132,20 @@ class MainWindow(QWidget):
             words("A job is running. Stop it and close?"), words("Close"), self._close_now
         )
 
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """Tab goes from the rail to the page and from there to the tray, though the page was drawn
+        after both."""
+        parts = (self._rail, self._stack.currentWidget(), self._tray)
+        order = [w for part in parts for w in part.findChildren(QWidget) if takes_keys(w, self)]
+        here = self.focusWidget()
+        if not order or here is None:
+            return super().focusNextPrevChild(next)
+        at = order.index(here) if here in order else -1 if next else 0
+        order[(at + (1 if next else -1)) % len(order)].setFocus(
+            Qt.FocusReason.TabFocusReason if next else Qt.FocusReason.BacktabFocusReason
+        )
+        return True
+
     def _close_now(self) -> None:
         self._closing = True
         self.close()
@@ -189,7 +203,10 @@ class MainWindow(QWidget):
         if chosen is None or chosen.artifact is None:
             return words("nothing yet")
         parts = [chosen.scheme, figures.size(chosen.artifact.size_bytes)]
-        if chosen.report is not None and chosen.report.accuracy is not None:
+        quantized = self._desk.in_hand.quantized
+        if quantized is not None and quantized.random:
+            parts.append(words("accuracy unknown without data"))
+        elif chosen.report is not None and chosen.report.accuracy is not None:
             parts.append(figures.percent(chosen.report.accuracy))
         return " · ".join(parts)
 

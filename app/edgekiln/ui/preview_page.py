@@ -34,6 +34,8 @@ class PreviewPage(Page):
         candidate = self._candidate(result)
         if result is None or candidate is None:
             self.show_page(words("Preview"), lead, self._empty(result))
+        elif result.random:
+            self._draw_done(lead, result, candidate, self._random(result, candidate))
         elif candidate.report is None:
             self._draw_done(lead, result, candidate, self._no_data())
         else:
@@ -108,6 +110,29 @@ class PreviewPage(Page):
             Action(words("Choose data"), lambda: self.ways.go("quantize"), "go-quantize"),
         )
 
+    def _random(self, result: QuantResult, candidate: Candidate) -> QWidget:
+        """Size and latency: all that random numbers tell."""
+        words, report = self.words, candidate.report
+        said = words("Made from random numbers: accuracy is unknown without data.")
+        again = Action(words("Choose data"), lambda: self.ways.go("quantize"), "go-quantize")
+        latency = figures.milliseconds(report.median_ms if report else None)
+        return column(
+            notice(self.tokens, "warn", said, again),
+            tiles(
+                tile("–", words("Top-1 accuracy"), word(words("unknown without data"), "muted")),
+                self._size_tile(result, candidate),
+                tile(latency, words("Latency here")),
+            ),
+            *self._verdict(candidate),
+            gap=16,
+        )
+
+    def _size_tile(self, result: QuantResult, candidate: Candidate) -> QFrame:
+        words, before = self.words, self._float_size(result)
+        size = candidate.artifact.size_bytes if candidate.artifact else None
+        smaller = word(figures.change(words, size or 0, before or 0), "muted")
+        return tile(figures.size(size), words("Size"), smaller)
+
     def _report(self, result: QuantResult, candidate: Candidate, report: AccuracyReport) -> QWidget:
         words = self.words
         measured = words(
@@ -128,7 +153,6 @@ class PreviewPage(Page):
                 words,
                 self.tokens,
                 result,
-                self.desk.quant_draft.max_drop,
                 lambda chosen: self._show(chosen.scheme),
             ),
             gap=16,
@@ -138,11 +162,8 @@ class PreviewPage(Page):
         words, lost = self.words, difference(result, candidate)
         drop = word("–", "muted")
         if lost is not None:
-            allowed = self.desk.quant_draft.max_drop
-            drop = word(figures.points(words, lost), tone=figures.drop_tone(lost, allowed))
-        before = self._float_size(result)
-        size = candidate.artifact.size_bytes if candidate.artifact else None
-        smaller = word(figures.change(words, size or 0, before or 0), "muted")
+            tone = figures.drop_tone(lost, result.max_drop)
+            drop = word(figures.points(words, lost), tone=tone)
         target = candidate.on_target
         same = words(
             "{samples} samples, {share} as here",
@@ -156,7 +177,7 @@ class PreviewPage(Page):
                 words("Agreement with float"),
                 word(words("{count} differ", count=self._differ(report)), "muted"),
             ),
-            tile(figures.size(size), words("Size"), smaller),
+            self._size_tile(result, candidate),
             tile(
                 figures.percent(target.accuracy if target else None),
                 words("On {runtime}", runtime=target.runtime if target else "–"),

@@ -1,4 +1,4 @@
-"""What the quantize wizard asks before it runs: target, data, schemes."""
+"""What the quantize wizard asks before it runs: target and goal, data."""
 
 from __future__ import annotations
 
@@ -8,53 +8,117 @@ from pathlib import Path
 
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QDoubleSpinBox,
     QFrame,
+    QHBoxLayout,
     QRadioButton,
-    QSpinBox,
     QWidget,
 )
 
 from edgekiln import profiles
-from edgekiln.core.artifact import SCHEMES, SchemeName
 from edgekiln.core.device import Profile
 from edgekiln.core.flow import QuantDraft
-from edgekiln.core.text import Text, Words, say
+from edgekiln.core.text import Words
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.choose_path import choose_folder, choose_npz
-from edgekiln.ui.widgets.kit import Action, button, card, column, line, row, text, word
-from edgekiln.ui.widgets.panels import folded
+from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row, text, word
 
 Change = Callable[[QuantDraft], object]
-_MOST_SAMPLES = 100_000
-
-SCHEME_TEXTS: dict[SchemeName, Text] = {
-    "float32": say("As it is, for comparison"),
-    "float16": say("Half the size; computes in float32"),
-    "dynamic-range": say("Weights int8, computes in float; no calibration"),
-    "weight-int8": say("Weights int8, computes in float: small, and close to float"),
-    "weight-int4": say("Weights int4, computes in float: smallest, for new runtimes only"),
-    "int8": say("Weights and values int8, int8 at the edges: smallest and fastest"),
-    "int8-float-io": say("int8 inside, float at the edges: nothing to change around it"),
-    "int8-uint8-io": say("int8 inside, uint8 at the edges: takes a camera's bytes as they are"),
-    "int16x8": say("Values int16, weights int8: closest to float"),
-    "mixed": say("int8, but for the few operators that lose most by it"),
-}
 
 
-def target_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QWidget:
-    """The kind of box the candidates are tried for."""
-    del tokens
+def target_step(words: Words, desk: Desk, change: Change) -> QWidget:
+    """The kind of box the candidates are tried for, and what is wanted of them."""
     group_owner = QFrame()
     group = QButtonGroup(group_owner)
     rows = [_profile(words, desk, profile, change, group) for profile in profiles.all_profiles()]
-    column(*rows, gap=12, into=group_owner)
+    column(*rows, None, gap=12, into=group_owner)
+    both = row(group_owner, column(_goal(words, desk, change), None), gap=16)
+    layout = both.layout()
+    assert isinstance(layout, QHBoxLayout)
+    layout.setStretch(0, 3)
+    layout.setStretch(1, 2)
     return column(
-        text(words("Which device will run the model? Its runtime decides what is usable.")),
-        group_owner,
+        text(words("Which device will run the model? Its runtime decides what is usable.")), both
     )
+
+
+def _goal(words: Words, desk: Desk, change: Change) -> QWidget:
+    draft = desk.quant_draft
+    frame = QFrame()
+    limits, goals = QButtonGroup(frame), QButtonGroup(frame)
+    accuracy = _radio("limit-accuracy", words("Accuracy falls by at most"), limits)
+    agreement = _radio("limit-agreement", words("Answers stay the same in"), limits)
+    smallest = _radio("goal-size", words("the smallest"), goals)
+    fastest = _radio("goal-latency", words("the fastest on this computer"), goals)
+    for radio, on, to in (
+        (accuracy, draft.limit_on == "accuracy", replace(draft, limit_on="accuracy")),
+        (agreement, draft.limit_on == "agreement", replace(draft, limit_on="agreement")),
+        (smallest, draft.goal == "size", replace(draft, goal="size")),
+        (fastest, draft.goal == "latency", replace(draft, goal="latency")),
+    ):
+        radio.setChecked(on)
+        radio.toggled.connect(lambda on, to=to: on and change(_with_drop(to, desk)))
+    column(
+        line(words("What may be lost"), "strong"),
+        accuracy,
+        row(_points(words, desk), word(words("points")), None),
+        agreement,
+        row(_answers(words, desk), word(words("of 100 samples")), None),
+        text(words("Measured against the float model, on the data of the next step."), "muted"),
+        line(words("Of those that hold it, take"), "strong"),
+        smallest,
+        fastest,
+        gap=8,
+        margin=16,
+        into=frame,
+    )
+    frame.setProperty("box", "card")
+    return frame
+
+
+def _with_drop(draft: QuantDraft, desk: Desk) -> QuantDraft:
+    """The limit as it is by now: its field keeps it without drawing the page anew."""
+    return replace(draft, max_drop=desk.quant_draft.max_drop)
+
+
+def _radio(name: str, title: str, group: QButtonGroup) -> QRadioButton:
+    radio = QRadioButton(title)
+    radio.setObjectName(name)
+    radio.setAccessibleName(title)
+    group.addButton(radio)
+    return radio
+
+
+def _points(words: Words, desk: Desk) -> QDoubleSpinBox:
+    draft = desk.quant_draft
+    field = _share("max-drop", words("Accuracy falls by at most"), draft.max_drop * 100)
+    field.setEnabled(draft.limit_on == "accuracy")
+    field.valueChanged.connect(lambda value: _keep_drop(desk, value / 100))
+    return field
+
+
+def _answers(words: Words, desk: Desk) -> QDoubleSpinBox:
+    draft = desk.quant_draft
+    field = _share("agree", words("Answers stay the same in"), 100 - draft.max_drop * 100)
+    field.setEnabled(draft.limit_on == "agreement")
+    field.valueChanged.connect(lambda value: _keep_drop(desk, 1 - value / 100))
+    return field
+
+
+def _share(name: str, title: str, value: float) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setObjectName(name)
+    field.setAccessibleName(title)
+    field.setRange(0.0, 100.0)
+    field.setDecimals(1)
+    field.setSingleStep(0.5)
+    field.setValue(value)
+    return field
+
+
+def _keep_drop(desk: Desk, drop: float) -> None:
+    desk.save_quant_draft(replace(desk.quant_draft, max_drop=round(drop, 6)))
 
 
 def _profile(
@@ -73,14 +137,33 @@ def _profile(
     if known:
         facts += " · " + words("known: {names}", names=", ".join(known))
     note = text(words(profile.note), "muted")
-    return card(radio, word(facts), note, kind="chosen" if chosen else "card", gap=4)
+    said = row(radio, line(facts), gap=16, wide=1)
+    return card(said, note, kind="chosen" if chosen else "card", gap=4)
 
 
 def data_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QWidget:
-    """Calibration and evaluation data."""
-    del tokens
+    """Calibration and evaluation data, or none."""
     draft = desk.quant_draft
-    return column(
+    owner = QFrame()
+    group = QButtonGroup(owner)
+    data = _radio("with-data", words("With data"), group)
+    random = _radio("no-data", words("No data: random numbers, latency only"), group)
+    random.setChecked(draft.random)
+    data.setChecked(not draft.random)
+    random.toggled.connect(lambda on: change(replace(desk.quant_draft, random=on)))
+    row(data, random, None, gap=24, into=owner)
+    if draft.random:
+        said = words(
+            "Sizes, latencies and what the target's runtime refuses are real. Accuracy is unknown "
+            "without data: none is shown, and what is made this way cannot be packed."
+        )
+        return column(owner, notice(tokens, "warn", said), gap=16)
+    return column(owner, *_pickers(words, desk, change), gap=16)
+
+
+def _pickers(words: Words, desk: Desk, change: Change) -> tuple[QWidget, ...]:
+    draft = desk.quant_draft
+    return (
         _picker(
             words,
             "calibration",
@@ -101,7 +184,6 @@ def data_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QWidg
             words("A folder with one folder of pictures per class, or an .npz with x and y."),
             "muted",
         ),
-        gap=16,
     )
 
 
@@ -128,67 +210,3 @@ def _picker(
     choice = row(where, folder, file, wide=0)
     frame = card(line(title, "strong"), text(why, "muted"), choice)
     return frame
-
-
-def schemes_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QWidget:
-    """All schemes unless told; the rest is folded away."""
-    draft = desk.quant_draft
-    boxes = [_scheme(words, desk, scheme, change) for scheme in SCHEMES]
-    expert = card(
-        row(word(words("Calibration samples")), _samples(words, desk, draft), None, gap=16),
-        row(
-            word(words("Accuracy that may be lost, points")),
-            _drop(words, desk, draft),
-            None,
-            gap=16,
-        ),
-    )
-    return column(
-        text(words("All of them are made and tried; the best one that is usable is recommended.")),
-        card(*boxes, gap=8),
-        folded(words, tokens, expert),
-    )
-
-
-def _scheme(words: Words, desk: Desk, scheme: SchemeName, change: Change) -> QWidget:
-    box = QCheckBox(scheme)
-    box.setObjectName(f"scheme-{scheme}")
-    box.setAccessibleName(scheme)
-    box.setAccessibleDescription(words.render(SCHEME_TEXTS[scheme]))
-    box.setChecked(scheme in desk.quant_draft.schemes)
-    box.setFixedWidth(160)
-
-    def toggle(on: bool) -> None:
-        schemes = (
-            {*desk.quant_draft.schemes, scheme} if on else {*desk.quant_draft.schemes} - {scheme}
-        )
-        change(replace(desk.quant_draft, schemes=tuple(s for s in SCHEMES if s in schemes)))
-
-    box.toggled.connect(toggle)
-    return row(box, text(words.render(SCHEME_TEXTS[scheme]), "muted"), gap=16, wide=1)
-
-
-def _samples(words: Words, desk: Desk, draft: QuantDraft) -> QSpinBox:
-    field = QSpinBox()
-    field.setRange(0, _MOST_SAMPLES)
-    field.setValue(draft.calibration_samples)
-    field.setAccessibleName(words("Calibration samples"))
-    field.setObjectName("samples")
-    field.valueChanged.connect(
-        lambda value: desk.save_quant_draft(replace(desk.quant_draft, calibration_samples=value))
-    )
-    return field
-
-
-def _drop(words: Words, desk: Desk, draft: QuantDraft) -> QDoubleSpinBox:
-    field = QDoubleSpinBox()
-    field.setRange(0.0, 100.0)
-    field.setDecimals(1)
-    field.setSingleStep(0.5)
-    field.setValue(draft.max_drop * 100)
-    field.setAccessibleName(words("Accuracy that may be lost, points"))
-    field.setObjectName("max-drop")
-    field.valueChanged.connect(
-        lambda value: desk.save_quant_draft(replace(desk.quant_draft, max_drop=value / 100))
-    )
-    return field

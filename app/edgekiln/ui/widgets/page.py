@@ -115,7 +115,7 @@ class Page(QWidget):
             shown.show()  # now, not in the next turn: only what is shown keeps the keyboard
 
     def _focus_again(self, name: str, scrolled: int) -> None:
-        same = [w for w in self.findChildren(QWidget, name) if name and _takes_keys(w, self)]
+        same = [w for w in self.findChildren(QWidget, name) if name and takes_keys(w, self)]
         if not same:
             self.focus_next()
             return
@@ -126,7 +126,7 @@ class Page(QWidget):
 
     def focus_next(self) -> None:
         """On the first field to fill in, else on the next step, else on what can be pressed."""
-        usable = [w for w in self.findChildren(QWidget) if _takes_keys(w, self)]
+        usable = [w for w in self.findChildren(QWidget) if takes_keys(w, self)]
         buttons = [w for w in usable if isinstance(w, QPushButton)]
         first = [w for w in usable if w.property("first")]
         primary = [b for b in buttons if b.property("primary")]
@@ -149,12 +149,18 @@ class Page(QWidget):
         if other.job is not None:
             self.start(other.job)
 
-    def busy(self) -> BusyPanel | None:
+    def busy(self, stop: str = "", below: QWidget | None = None) -> BusyPanel | None:
         """The panel of the job that is at work, if one is."""
         job = self.job
         if job is None or job.ended:
             return None
-        return BusyPanel(self.words, job, lambda: self.desk.lanes.cancel(job))
+        return BusyPanel(self.words, job, lambda: self.desk.lanes.cancel(job), stop, below)
+
+    def stopped(self) -> Job | None:
+        """The job that was cancelled last; None when something else is in hand by now."""
+        job = self.job
+        about_this = self._about is None or self._about is self.desk.in_hand
+        return job if job is not None and job.state == "cancelled" and about_this else None
 
     def failure(self, choose: Callable[[str], object] = print, *actions: Action) -> QWidget | None:
         """What the job that failed or crashed last says, with buttons that do something about it;
@@ -193,6 +199,7 @@ class _Filling(QWidget):
         self._body.resize(self.size())
 
 
-def _takes_keys(widget: QWidget, page: QWidget) -> bool:
+def takes_keys(widget: QWidget, page: QWidget) -> bool:
+    """Whether Tab can reach it on that page."""
     reachable = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
     return reachable and widget.isEnabled() and widget.isVisibleTo(page)

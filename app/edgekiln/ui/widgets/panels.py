@@ -100,22 +100,31 @@ def show_progress(shown: QProgressBar, job: Job) -> None:
 
 
 class BusyPanel(QFrame):
-    """A job at work: what it does now, how far it is, for how long, and Cancel."""
+    """A job at work: what it does now, how far it is, for how long, and Cancel (or what `stop`
+    calls it). `below`: what there is to see of it by now."""
 
-    def __init__(self, words: Words, job: Job, cancel: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        words: Words,
+        job: Job,
+        cancel: Callable[[], object],
+        stop: str = "",
+        below: QWidget | None = None,
+    ) -> None:
         super().__init__()
         self._words, self._job = words, job
         self._bar = bar(words.render(job.task.title))
         self._text = line("")
         self._time = word("", "muted")
-        self._cancel = button(Action(words("Cancel"), cancel, "cancel"))
+        self._cancel = button(Action(stop or words("Cancel"), cancel, "cancel"))
         inner = card(
             text(words.render(job.task.title), "strong"),
             self._bar,
             row(self._text, self._time, self._cancel, wide=0),
         )
-        skeleton = column(*(_skeleton(w) for w in _SKELETON_WIDTHS), gap=16, margin=16)
-        column(inner, skeleton, into=self)
+        if below is None:
+            below = column(*(_skeleton(w) for w in _SKELETON_WIDTHS), gap=16, margin=16)
+        column(inner, below, gap=16, into=self)
         self._clock = QTimer(self)
         self._clock.timeout.connect(self._show)
         self._clock.start(_SECOND)

@@ -52,6 +52,12 @@ class Rows(QAbstractTableModel):
         super().__init__()
         self._tokens, self._headers, self.rows = tokens, tuple(headers), tuple(rows)
 
+    def put(self, rows: Sequence[Row]) -> None:
+        """Other rows."""
+        self.beginResetModel()
+        self.rows = tuple(rows)
+        self.endResetModel()
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
         """Qt."""
         return 0 if parent.isValid() else len(self.rows)
@@ -120,6 +126,20 @@ class Table(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share out the width anew."""
         super().resizeEvent(event)
+        self.share_out()
+
+    def put(self, rows: Sequence[Row], most_rows: int) -> None:
+        """Show other rows, up to `most_rows` of them at once; the chosen one stays."""
+        here, model = self.currentIndex(), self.model()
+        assert isinstance(model, Rows)
+        model.put(rows)
+        self.setFixedHeight(_height(len(rows), most_rows))
+        self.share_out()
+        if here.isValid() and here.row() < len(rows):
+            self.setCurrentIndex(model.index(here.row(), 0))
+
+    def share_out(self) -> None:
+        """Give each column its width."""
         header, model = self.horizontalHeader(), self.model()
         wanted = [
             max(self.sizeHintForColumn(n), header.sectionSizeHint(n))
@@ -133,7 +153,8 @@ class Table(QTableView):
 def shared(
     wanted: Sequence[int], stretch: int, room: int, least: int = _LEAST_STRETCHED
 ) -> list[int]:
-    """Widths for columns that want some, in `room` pixels; `stretch` has `least` if it wants."""
+    """Widths for columns that want some, in `room` pixels; `stretch` gets `least` of them before the
+    others get all they want."""
     cap = max(wanted)
     least = min(wanted[stretch], least)
     others = [width for column, width in enumerate(wanted) if column != stretch]
@@ -151,16 +172,17 @@ def table(
     rows: Sequence[Row],
     stretch: int = 0,
     most_rows: int = 8,
-) -> QTableView:
+    least: int = _LEAST_STRETCHED,
+) -> Table:
     """A table named `name` (for screen readers) that shows up to `most_rows` rows, then scrolls."""
-    view = dressed(name, Rows(tokens, headers, rows), stretch)
-    view.setFixedHeight(ROW_HEIGHT * (1 + min(max(len(rows), 1), most_rows)) + _FRAME)
+    view = dressed(name, Rows(tokens, headers, rows), stretch, least)
+    view.setFixedHeight(_height(len(rows), most_rows))
     return view
 
 
 def dressed(
     name: str, model: QAbstractItemModel, stretch: int = 0, least: int = _LEAST_STRETCHED
-) -> QTableView:
+) -> Table:
     """A table of a model, as high as it may be; the column `stretch` is `least` pixels wide."""
     view = Table(stretch, least)
     view.setModel(model)
@@ -176,11 +198,16 @@ def dressed(
     view.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
     header = view.horizontalHeader()
     header.setHighlightSections(False)
+    header.setTextElideMode(Qt.TextElideMode.ElideRight)
     header.setMinimumSectionSize(_NARROWEST)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     header.setFixedHeight(ROW_HEIGHT)
     header.setResizeContentsPrecision(_MEASURED)
     return view
+
+
+def _height(rows: int, most: int) -> int:
+    return ROW_HEIGHT * (1 + min(max(rows, 1), most)) + _FRAME
 
 
 def _alignment(number: bool) -> Qt.AlignmentFlag:
