@@ -29,9 +29,9 @@ def test_the_way_through_quantize(tmp_path: Path) -> None:
     assert QUANTIZE.next_step("target", draft) == "data"
     assert QUANTIZE.next_step("data", draft) == "data"  # nothing to calibrate with
     draft = replace(draft, calibration=tmp_path)
-    assert QUANTIZE.next_step("data", draft) == "schemes"
-    assert QUANTIZE.next_step("schemes", replace(draft, schemes=())) == "schemes"
-    assert QUANTIZE.next_step("schemes", draft) == "run"
+    assert QUANTIZE.next_step("data", replace(draft, schemes=())) == "data"
+    assert QUANTIZE.next_step("data", draft) == "run"
+    assert QUANTIZE.next_step("run", draft) == "look"
     assert QUANTIZE.is_last("result")
     assert QUANTIZE.next_step("result", draft) == "result"
 
@@ -57,8 +57,25 @@ def test_data_that_cannot_be_used(tmp_path: Path, path: str, said: str) -> None:
 
 def test_calibrated_schemes_need_samples(tmp_path: Path) -> None:
     draft = QuantDraft(calibration=tmp_path, calibration_samples=0)
-    assert QUANTIZE.problems("schemes", draft)
-    assert not QUANTIZE.problems("schemes", replace(draft, schemes=("float16",)))
+    assert QUANTIZE.problems("data", draft)
+    assert not QUANTIZE.problems("data", replace(draft, schemes=("float16",)))
+
+
+def test_without_data_there_are_random_numbers(tmp_path: Path) -> None:
+    draft = QuantDraft(random=True, evaluation=tmp_path / "gone")
+    assert not QUANTIZE.problems("data", draft)
+    plan = draft.plan()
+    assert (plan.calibration, plan.evaluation) == (None, None)
+    kept = QuantDraft(random=True, calibration=tmp_path)  # chosen before, and not used
+    assert kept.plan().calibration is None
+
+
+def test_operators_switched_by_hand() -> None:
+    draft = QuantDraft(found=(("a", "float32"), ("b", "float32")))
+    assert draft.kept == draft.found
+    draft = replace(draft, switches=(("c", "int16x8"), ("a", "int8"), ("b", "int16x8")))
+    assert draft.kept == (("b", "int16x8"), ("c", "int16x8"))
+    assert replace(draft, switches=(*draft.switches, ("a", "float32"))).kept[0][0] == "a"
 
 
 def test_plans(tmp_path: Path) -> None:

@@ -89,8 +89,31 @@ def offer_sizes() -> None:
     send("Done", result={"$": "OfferedSizes", "sizes": [["image", [1, 32, 24, 1]]]})
 
 
+def quantize() -> None:
+    """A search that never ends: three attempts, one after another."""
+    for size, loss in ((100_000, 0.0), (30_000, 0.034), (26_000, 0.008)):
+        send("Progress", fraction=None, text=text("searching"))
+        send(
+            "Found",
+            attempt={
+                "$": "Attempt",
+                "scheme": "int8" if loss else "float32",
+                "kept": [["conv1", "float32"]] if loss and loss < 0.01 else [],
+                "operators": 9,
+                "size_bytes": size,
+                "loss": loss,
+                "median_ms": 0.5,
+                "usable": True,
+                "within": loss < 0.01,
+            },
+        )
+        time.sleep(0.05)
+    time.sleep(600)
+
+
 WAYS = {
     "offer-sizes": offer_sizes,
+    "quantize": quantize,
     "answer": half_then_answer,
     "convert": answer,
     "abort": os.abort,

@@ -30,7 +30,7 @@ def attempt(
 ) -> Attempt:
     names = tuple(o.tensor for o in operators())
     within = usable and loss is not None and loss <= 0.01
-    each: Kept = tuple((name, "float32") for name in names[:kept])
+    each: Kept = tuple((name, "float32") for name in names[6 : 6 + kept])
     return Attempt(scheme, each, OPERATORS, size, loss, ms, usable, within)
 
 
@@ -247,7 +247,7 @@ def quantize_look(window: MainWindow, desk: Desk, root: Path) -> str:
 
 def quantize_look_switched(window: MainWindow, desk: Desk, root: Path) -> str:
     put(desk, root, "look", searched(root))
-    switches: Kept = (("net/block_1/dw", "int16x8"), ("net/block_0/project", "int8"))
+    switches: Kept = (("net/block_1/dw", "int16x8"), ("net/block_1/project", "int8"))
     desk.quant_draft = replace(desk.quant_draft, switches=switches)
     wizard(window)._looking.order = "run"
     wizard(window)._looking.tensor = "net/block_1/dw"

@@ -58,7 +58,7 @@ def best(attempts: Sequence[Attempt], terms: Terms) -> Attempt | None:
     limit the one that loses least. None while nothing usable is there."""
     if terms.taken is not None:
         return next((a for a in attempts if (a.scheme, a.kept) == terms.taken), None)
-    usable = [each for each in attempts if each.usable]
+    usable = [each for each in attempts if each.usable or each.within]
     if terms.random or any(each.within for each in usable):
         held = [each for each in usable if each.within or terms.random]
         return min(held, key=lambda each: _rank(each, terms), default=None)
@@ -84,13 +84,15 @@ def lost(words: Words, attempt: Attempt, terms: Terms) -> str:
     return figures.points(words, -attempt.loss)
 
 
-def kind_of(attempt: Attempt) -> Kind:
-    """Whether it holds the limit, loses more, or cannot be used."""
+def kind_of(attempt: Attempt, terms: Terms) -> Kind:
+    """Whether it holds the limit, loses more, or cannot be used. A step of the search for operators
+    to keep was not gated yet: of that only the loss is known."""
+    if attempt.within:
+        return "holds"
+    loses = attempt.loss is not None and attempt.loss > terms.max_drop
     if not attempt.usable:
-        return "unusable"
-    if attempt.loss is None:
-        return "unknown"
-    return "holds" if attempt.within else "loses"
+        return "loses" if attempt.kept and loses else "unusable"
+    return "loses" if attempt.loss is not None else "unknown"
 
 
 def sentence(words: Words, attempts: Sequence[Attempt], terms: Terms) -> str:
@@ -156,7 +158,7 @@ def row_of(words: Words, attempt: Attempt, terms: Terms, mark: bool) -> Row:
         Cell(figures.size(attempt.size_bytes or None), number=True),
         Cell(figures.milliseconds(attempt.median_ms), number=True),
         Cell(lost(words, attempt, terms), number=True),
-        verdicts[kind_of(attempt)],
+        verdicts[kind_of(attempt, terms)],
     )
 
 
@@ -200,7 +202,7 @@ def _dots(
 ) -> tuple[Dot, ...]:
     top = best(shown, terms)
     return tuple(
-        Dot(x, y, name_of(words, a), _tip(words, a, terms), kind_of(a), a is top)
+        Dot(x, y, name_of(words, a), _tip(words, a, terms), kind_of(a, terms), a is top)
         for a, x, y in zip(shown, xs, ys, strict=True)
     )
 

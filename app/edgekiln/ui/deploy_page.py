@@ -147,7 +147,11 @@ class DeployPage(Page):
             candidate = self.desk.chosen
             scheme = candidate.scheme if candidate else "–"
             said = words("{scheme} is chosen, and not packed yet.", scheme=scheme)
-            return card(line(words("Release"), "strong"), text(said, "muted"))
+            release = card(line(words("Release"), "strong"), text(said, "muted"))
+            if why_not := self._no_data():
+                choose = Action(words("Choose data"), lambda: self.ways.go("quantize"), "choose")
+                return column(release, notice(self.tokens, "warn", why_not, choose), gap=16)
+            return release
         manifest = bundle.manifest
         signed = words(
             "{files} files, signed with key {key}; needs {runtime}.",

@@ -18,12 +18,12 @@ def marks(
         "model": in_hand.model is not None,
         "fuse": in_hand.fusion is not None,
         "quantize": quantized is not None and quantized.chosen is not None,
-        "preview": quantized is not None and quantized.chosen is not None,
+        "preview": quantized is not None and quantized.chosen is not None and not quantized.random,
         "devices": device is not None,
         "deploy": pushed is not None and pushed.state == "live",
     }
     attention = {
-        "quantize": quantized is not None and quantized.chosen is None,
+        "quantize": quantized is not None and (quantized.chosen is None or quantized.random),
         "deploy": pushed is not None and pushed.state != "live",
     }
     last = {PLACES[job.task.step]: job for job in jobs if job.task.step in PLACES}

@@ -53,7 +53,7 @@ def expert_settings(
     anew; `tell` is called where a number was changed, and what the next step says has with it."""
     body = column(
         card(
-            text(words("All of them are made and tried; the best usable one is recommended.")),
+            text(words("What is ticked is made and tried; the best usable one is recommended.")),
             *(_scheme(words, desk, scheme, change) for scheme in SCHEMES),
             text(words("For special needs:"), "muted"),
             *(_scheme(words, desk, scheme, change) for scheme in SPECIAL_SCHEMES),
@@ -62,17 +62,18 @@ def expert_settings(
         card(_fields(words, desk, tell)),
         gap=16,
     )
-    body.setVisible(unfolded)
+    if not unfolded:
+        body.hide()
     toggle = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
     toggle.setCheckable(True)
     toggle.setChecked(unfolded)
 
-    def show(on: bool) -> None:
-        body.setVisible(on)
+    def point(on: bool) -> None:
         toggle.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
 
-    show(unfolded)
-    toggle.toggled.connect(show)
+    point(unfolded)
+    toggle.toggled.connect(point)
+    toggle.toggled.connect(body.setVisible)
     toggle.toggled.connect(fold)
     return column(row(toggle, None), body)
 

@@ -103,7 +103,8 @@ class Findings(QFrame):
 
     def _legend(self) -> list[QWidget]:
         words = self._words
-        best = word("◎ " + words("best"), "muted")
+        taken = words("best") if self._terms.taken is None else words("chosen")
+        best = word("◎ " + taken, "muted")
         unusable = word("✕ " + words("not usable"), tone="bad")
         if self._terms.random:
             return [word("● " + words("usable"), "muted"), unusable, best]

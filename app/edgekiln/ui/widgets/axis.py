@@ -22,8 +22,8 @@ class Axis:
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int = 6) -> tuple[tuple[float, str], ...]:
-        """At most `most` round values with their texts, lowest first."""
-        step = round_step((self.high - self.low) / max(most - 1, 1))
+        """About `most` round values with their texts, lowest first; never more than one above."""
+        step = round_step((self.high - self.low) / most)
         digits = max(0, -floor(log10(step) + _SLACK))
         first, last = ceil(self.low / step - _SLACK), floor(self.high / step + _SLACK)
         return tuple(

@@ -118,8 +118,10 @@ class Scatter(QWidget):
         """Draw axes, limit, dots, names."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._draw_axes(painter)
-        taken = self._draw_limit(painter)
+        self._draw_area(painter)
+        if self.dots:
+            self._draw_axes(painter)
+        taken = self._draw_limit(painter) if self.dots else []
         for dot in sorted(self.dots, key=lambda dot: dot.best):
             self._draw_dot(painter, dot)
         self._draw_names(painter, taken)
@@ -151,9 +153,17 @@ class Scatter(QWidget):
         told = "\n".join(dot.tip for dot in self.dots) or self._nothing
         self.setAccessibleDescription(f"{self._x.title} / {self._y.title}\n{told}")
 
+    def _draw_area(self, painter: QPainter) -> None:
+        tokens = self._tokens
+        painter.setPen(QColor(tokens.accent if self.hasFocus() else tokens.border))
+        painter.setBrush(QColor(tokens.window))
+        painter.drawRect(self._area())
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QColor(tokens.text))
+        painter.drawText(QRectF(0, 0, self.width(), _TOP), 0, self._y.title)
+
     def _draw_axes(self, painter: QPainter) -> None:
         area, tokens = self._area(), self._tokens
-        painter.fillRect(area, QColor(tokens.window))
         for value, said in self._y.ticks(5):
             up = area.bottom() - self._y.share(value) * area.height()
             painter.setPen(QColor(tokens.border))
@@ -167,11 +177,8 @@ class Scatter(QWidget):
             below = QRectF(across - 40, area.bottom() + 4, 80, 18)
             painter.drawText(below, Qt.AlignmentFlag.AlignCenter, said)
         painter.setPen(QColor(tokens.text))
-        painter.drawText(QRectF(0, 0, self.width(), _TOP), 0, self._y.title)
         corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
         painter.drawText(area.adjusted(0, 0, -8, -4), corner, self._x.title)
-        painter.setPen(QColor(tokens.accent if self.hasFocus() else tokens.border))
-        painter.drawRect(area)
 
     def _draw_limit(self, painter: QPainter) -> list[QRectF]:
         """Where it is drawn: no name may stand there."""
@@ -232,12 +239,17 @@ class Scatter(QWidget):
 
 
 def _around(place: QPointF, size: QSize) -> tuple[QRectF, ...]:
-    """Right of a place, left of it, above, below."""
+    """Right of a place, left of it, below, above, and at its four corners."""
     wide, high = size.width() + 2, size.height()
-    x, y, gap = place.x(), place.y(), _RING + 3
-    return (
-        QRectF(x + gap, y - high / 2, wide, high),
-        QRectF(x - gap - wide, y - high / 2, wide, high),
-        QRectF(x - wide / 2, y - gap - high, wide, high),
-        QRectF(x - wide / 2, y + gap, wide, high),
+    gap, corner = _RING + 3, _RING - 2
+    sides = (
+        (gap, -high / 2),
+        (-gap - wide, -high / 2),
+        (-wide / 2, gap),
+        (-wide / 2, -gap - high),
+        (corner, corner),
+        (-corner - wide, corner),
+        (corner, -corner - high),
+        (-corner - wide, -corner - high),
     )
+    return tuple(QRectF(place.x() + x, place.y() + y, wide, high) for x, y in sides)

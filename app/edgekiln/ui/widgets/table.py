@@ -153,8 +153,8 @@ class Table(QTableView):
 def shared(
     wanted: Sequence[int], stretch: int, room: int, least: int = _LEAST_STRETCHED
 ) -> list[int]:
-    """Widths for columns that want some, in `room` pixels; `stretch` gets `least` of them before the
-    others get all they want."""
+    """Widths for columns that want some, in `room` pixels; `stretch` gets `least` of them before
+    the others get all they want."""
     cap = max(wanted)
     least = min(wanted[stretch], least)
     others = [width for column, width in enumerate(wanted) if column != stretch]
