@@ -21,6 +21,7 @@ from edgekiln.ui.state import Desk
 from edgekiln.ui.widgets.axis import Axis
 from edgekiln.ui.widgets.bars import Bars
 from edgekiln.ui.widgets.scatter import Scatter
+from ui import examples
 from ui import quant_states as states
 from ui.conftest import Compose
 from ui.test_rough_use import said
@@ -276,6 +277,27 @@ def test_after_another_try_the_inside_is_shown_again(
     assert not button(window, "again-kept").isEnabled()  # tried by now
     click(qtbot, window, "reset")
     assert button(window, "again-kept").text() == "Try again with 5 operators kept"
+
+
+def test_a_try_that_fails_leads_back_inside(
+    compose: Compose, qtbot: QtBot, desk: Desk, tmp_path: Path
+) -> None:
+    window = compose()
+    states.put(desk, tmp_path, "look", states.searched(tmp_path))
+    window.go("quantize")
+    inside = shown(window, Inside, "")
+    assert isinstance(inside, Inside)
+    inside.switch("float32")
+    switches = desk.quant_draft.switches
+    click(qtbot, window, "again-kept")
+    job = desk.lanes.jobs[-1]
+    qtbot.waitUntil(lambda: job.state == "running", timeout=10_000)
+    job.fail(examples.CRASH)
+    click(qtbot, window, "again")
+    assert last_plan(desk).kept == desk.quant_draft.kept
+    stop(qtbot, desk)
+    click(qtbot, window, "back")
+    assert (desk.quant_draft.step, desk.quant_draft.switches) == ("look", switches)
 
 
 def test_switches_are_forgotten_and_taken_back(

@@ -209,9 +209,20 @@ class QuantWizard(Page):
         self.desk.save_quant_draft(replace(self._draft, step="run"))
         self.start(self.desk.run(tasks.quantize(model, plan), quantized))
 
+    def _repeat(self, plan: QuantPlan) -> None:
+        """What failed or was stopped, once more."""
+        self._run(plan, "look" if self._by_hand(plan) else "run")
+
+    def _by_hand(self, plan: QuantPlan) -> bool:
+        """Whether it tried operators that were switched, beside a result that is still there."""
+        searched = self.desk.in_hand.quantized is not None
+        return bool(plan.kept and plan.search_seconds) and searched
+
+    def _back_from(self, plan: QuantPlan) -> Action:
+        return self._back("result" if self._by_hand(plan) else "run")
+
     def _findings(self, job: Job) -> Findings:
-        plan = job.task.plan
-        assert isinstance(plan, QuantPlan)
+        plan = _plan(job)
         made = Findings(self.words, self.tokens, asked(plan), self._across, self._switch)
         made.follow(job)
         return made
@@ -220,8 +231,7 @@ class QuantWizard(Page):
         self._across = across
 
     def _draw_busy(self, job: Job, lead: str) -> None:
-        words, plan = self.words, job.task.plan
-        assert isinstance(plan, QuantPlan)
+        words, plan = self.words, _plan(job)
         if plan.search_seconds and plan.calibration is not None and not plan.kept:
             minutes = f"{plan.search_seconds / 60:g}"
             lead = words(
@@ -232,10 +242,9 @@ class QuantWizard(Page):
         self._show("run", lead, busy)
 
     def _draw_stopped(self, job: Job, lead: str) -> None:
-        words, plan = self.words, job.task.plan
-        assert isinstance(plan, QuantPlan)
-        seconds, back = int(job.seconds), self._back("run")
-        go_on = Action(words("Go on"), lambda: self._run(plan), "go-on")
+        words, plan = self.words, _plan(job)
+        seconds, back = int(job.seconds), self._back_from(plan)
+        go_on = Action(words("Go on"), lambda: self._repeat(plan), "go-on")
         if not job.attempts:
             said = words("Stopped after {seconds} s, before anything was judged.", seconds=seconds)
             self._show("run", lead, notice(self.tokens, "warn", said), go_on, (back,))
@@ -250,20 +259,20 @@ class QuantWizard(Page):
 
     def _finish(self, job: Job) -> None:
         """The same once more without a search, but with the best it had found."""
-        plan = job.task.plan
-        assert isinstance(plan, QuantPlan)
+        plan = _plan(job)
         found = best(job.attempts, asked(plan))
         kept = found.kept if found is not None and found.kept else plan.kept
         self._run(replace(plan, search_seconds=0.0, kept=kept))
 
     def _failure(self) -> QWidget | None:
-        words = self.words
-        again = Action(words("Try again"), self.repeat, "again")
+        words, job = self.words, self.job
+        if job is None:
+            return None
+        plan = _plan(job)
+        again = Action(words("Try again"), lambda: self._repeat(plan), "again")
         data = Action(words("Change the data"), lambda: self._go("data"), "change-data")
-        panel = self.failure(lambda _: None, again, data, self._back("run"))
-        if panel is None or self.job is None or not self.job.attempts:
-            return panel
-        return column(panel, self._findings(self.job), gap=16)
+        panel = self.failure(lambda _: None, again, data, self._back_from(plan))
+        return column(panel, self._findings(job), gap=16) if panel and job.attempts else panel
 
     # After the run
 
@@ -300,6 +309,12 @@ class QuantWizard(Page):
             calibration=result.calibration_samples,
             samples=samples,
         )
+
+
+def _plan(job: Job) -> QuantPlan:
+    """What a job of this page was asked."""
+    assert isinstance(job.task.plan, QuantPlan)
+    return job.task.plan
 
 
 def _kept(result: QuantResult) -> Kept:
