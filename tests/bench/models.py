@@ -22,7 +22,6 @@ from edgekiln.core.report import silent
 from edgekiln.pipeline.data.arrays import Array, save_arrays
 from edgekiln.pipeline.evaluate.infer import Net
 from edgekiln.pipeline.fuse.passes import count
-from edgekiln.pipeline.fuse.timing import is_slower
 from edgekiln.pipeline.graph.artifact import artifact_of
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.quantize.calibrate import calibrate
@@ -146,5 +145,5 @@ def spell(times: Sequence[Latency]) -> str:
     each = " -> ".join(f"{t.median:.3g} ({t.low:.3g}–{t.high:.3g})" for t in times)
     if len(times) == 1:
         return f"{each} ms"
-    star = "*" if is_slower(times[0], times[1]) else ""
+    star = "*" if times[1].is_slower_than(times[0]) else ""
     return f"{each} ms, {times[1].median / times[0].median:.2f}{star}"

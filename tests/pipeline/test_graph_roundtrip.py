@@ -14,11 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekiln.core.errors import UserError
+from edgekiln.core.plans import FusionPlan
+from edgekiln.core.report import silent
+from edgekiln.pipeline.fuse.fuse import fuse
 from edgekiln.pipeline.graph.graph import MAX_BYTES, Graph, SignatureEntry, Tensor, constant
+from edgekiln.pipeline.graph.reached import part_that_runs
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import to_bytes, write_graph
 from pipeline.conftest import run_python
-from pipeline.graphs import GraphBuilder
+from pipeline.graphs import GraphBuilder, as_artifact
 from pipeline.grow import grow
 from pipeline.patterns import FUSED
 from pipeline.runs import fuse_all
@@ -329,3 +333,26 @@ def _assert_close(before: dict[str, Any], after: dict[str, Any]) -> None:
     for name, values in before.items():
         assert np.abs(values - after[name]).max() <= 1e-4 * np.abs(values).max(), name
         assert np.ptp(values) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "running"), [("two", 1), ("loop", 3), ("branch", 3), ("running", 2)]
+)
+def test_what_only_another_signature_runs_is_no_part_of_what_is_proven(
+    unusual: Path, name: str, running: int
+) -> None:
+    graph = read_graph(unusual / f"{name}.tflite")
+    part = part_that_runs(graph)
+    assert len(part.subgraphs) == running <= len(graph.subgraphs)
+    assert part.main is graph.main
+    assert len(part.signatures) == 1
+
+
+def test_the_step_leaves_what_it_cannot_prove(tmp_path: Path) -> None:
+    graph = _two_signatures()
+    untouched = len(graph.subgraphs[1].operators)
+    write_graph(graph, tmp_path / "two.tflite")
+    result = fuse(as_artifact(graph, tmp_path, "two.tflite"), FusionPlan(timed=0), tmp_path, silent)
+    fused = read_graph(result.artifact.path)
+    assert len(fused.main.operators) < len(graph.main.operators)
+    assert len(fused.subgraphs[1].operators) == untouched
