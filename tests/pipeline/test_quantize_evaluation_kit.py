@@ -88,12 +88,14 @@ def check_int8(result: QuantResult, bar: Bar) -> None:
 
 
 def check_wrong_numbers(result: QuantResult) -> None:
-    """Dynamic range: right on LiteRT, another model's numbers on the board, and caught."""
+    """Dynamic range: wrong on the board as it was made, and lowered to a right one."""
     candidate = result.candidate("dynamic-range")
     assert candidate.report is not None
     assert candidate.on_target is not None
     assert candidate.report.agreement is not None
     assert candidate.report.agreement >= 0.97
-    assert candidate.on_target.same_as_fast <= 0.65
-    assert not candidate.verdict.usable
-    assert "wrong numbers" in str(candidate.verdict.why_not)
+    assert candidate.on_target.same_as_fast >= 0.99
+    assert candidate.on_target.agreement is not None
+    assert candidate.on_target.agreement >= 0.97
+    assert candidate.verdict.usable
+    assert "wrong numbers" in str(candidate.verdict.lowered)

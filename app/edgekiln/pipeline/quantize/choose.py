@@ -14,7 +14,11 @@ _SAME_SIZE = 1.03
 _PREFERENCE: tuple[SchemeName, ...] = (
     "int8",
     "int8-float-io",
+    "int8-uint8-io",
+    "mixed",
     "dynamic-range",
+    "weight-int8",
+    "weight-int4",
     "int16x8",
     "float16",
     "float32",
