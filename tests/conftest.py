@@ -21,6 +21,7 @@ def edgekiln_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workspace a test sees unless it names another."""
     home = tmp_path / "home"
     monkeypatch.setenv("EDGEKILN_HOME", str(home))
+    monkeypatch.delenv("EDGEKILN_RUNTIMES", raising=False)  # what this computer has beside ours
     return home
 
 

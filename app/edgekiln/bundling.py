@@ -5,26 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekiln.core.bundle import Bundle, BundleInputs, PackInputs
-from edgekiln.core.errors import UserError
 from edgekiln.core.plans import PackPlan
 from edgekiln.core.report import Report, part_of
-from edgekiln.core.text import say
 from edgekiln.pipeline.evaluate.golden import make_golden
 from edgekiln.profiles import load_profile
-from edgekiln.ship.bundle.pack import pack
+from edgekiln.ship.bundle.pack import gated, pack
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan, out_dir: Path, report: Report) -> Bundle:
     """A signed bundle whose golden outputs were computed on the target's runtime."""
     candidate = inputs.candidate
-    if candidate.artifact is None or not candidate.verdict.usable:
-        raise UserError(
-            say("The candidate “{scheme}” cannot be packed.", scheme=candidate.scheme),
-            candidate.verdict.why_not or say("It did not pass the gate."),
-            say("Choose a candidate that is usable on {target}.", target=plan.target),
-        )
     runtime = load_profile(plan.target).runtime
-    golden = make_golden(candidate.artifact, runtime, plan, out_dir, part_of(report, 0.0, 0.7))
+    artifact = gated(candidate, runtime)
+    golden = make_golden(artifact, runtime, plan, out_dir, part_of(report, 0.0, 0.7))
     return pack(
         PackInputs(
             candidate=candidate,

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
-from edgekiln.core.artifact import Artifact, Verdict
+from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES, Artifact, Verdict
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.graph.graph import constant
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.write import write_graph
-from edgekiln.pipeline.quantize.gate import TOLERANCE, gate
+from edgekiln.pipeline.quantize.gate import FLOAT_LIMIT, TOLERANCE, gate
 from edgekiln.pipeline.quantize.trial import (
     FAST,
     Trial,
@@ -24,7 +25,7 @@ from edgekiln.pipeline.quantize.trial import (
 )
 from edgekiln.profiles import load_profile
 from pipeline.fired import SHAPE, classifier, fire, made
-from pipeline.graphs import as_artifact
+from pipeline.graphs import GraphBuilder, as_artifact
 from pipeline.runs import Outputs, run_file
 
 
@@ -193,3 +194,48 @@ def test_the_first_rows_are_the_first(samples: Outputs, tmp_path: Path) -> None:
     save_arrays(tmp_path / "all.npz", samples)
     few = load_arrays(first_rows(tmp_path / "all.npz", 5, tmp_path / "few.npz"))
     np.testing.assert_array_equal(few["x"], samples["x"][:5])
+
+
+def test_a_file_that_both_runtimes_compute_alike_may_still_be_broken(
+    samples: Outputs, tmp_path: Path
+) -> None:
+    """Not a question of the runtime: the weights of the last layer were lost."""
+    model = as_artifact(classifier(), tmp_path)
+    trial = trial_of(model, samples, tmp_path)
+    graph = read_graph(model.path)
+    weights = graph.main.operators[-1].inputs[1]
+    assert weights is not None
+    weights.data = constant("", -weights.array()).data
+    write_graph(graph, tmp_path / "broken.tflite")
+    for target in ("rdk-x5", "this-computer"):
+        verdict = verdict_on(tmp_path / "broken.tflite", target, trial)
+        assert not verdict.usable
+        assert verdict.float_error is not None
+        assert verdict.float_error > FLOAT_LIMIT["dynamic-range"]
+        assert "other numbers than the float model" in str(verdict.why_not)
+        assert "32 samples" in str(verdict.why_not)
+        assert verdict.max_relative_error is not None
+        assert verdict.max_relative_error < 1e-3  # the two runtimes agree
+
+
+def test_every_scheme_has_its_tolerances() -> None:
+    assert set(TOLERANCE) == set(FLOAT_LIMIT) == {*SCHEMES, *SPECIAL_SCHEMES}
+
+
+def test_an_order_is_not_held_against_the_float_model(samples: Outputs, tmp_path: Path) -> None:
+    """ARG_MAX of nearly equal scores flips by rounding: far off, and right."""
+    builder = GraphBuilder()
+    x = builder.flatten(builder.input((1, *SHAPE)))
+    top = builder.op(
+        "ARG_MAX",
+        [x, builder.integers(1)],
+        (1,),
+        schema.ArgMaxOptionsT(outputType=schema.TensorType.INT32),
+    )
+    top.dtype = "int32"
+    model = as_artifact(builder.graph(top), tmp_path)
+    trial = trial_of(model, samples, tmp_path)
+    lie = replace(trial, reference={"out0": trial.reference["out0"][::-1]})
+    verdict = verdict_on(model.path, "this-computer", lie)
+    assert verdict.usable, str(verdict.why_not)
+    assert verdict.float_error is None

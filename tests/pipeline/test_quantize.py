@@ -102,7 +102,7 @@ def test_right_candidates_keep_their_accuracy_on_both_runtimes(
     assert candidate.on_target.same_as_fast >= 0.97
 
 
-def test_dynamic_range_is_right_on_litert_refused_on_the_board_and_never_chosen(
+def test_dynamic_range_is_refused_on_the_board_as_made_and_lowered_to_a_right_one(
     on_board: tuple[Made, QuantResult],
 ) -> None:
     _, result = on_board
@@ -110,12 +110,28 @@ def test_dynamic_range_is_right_on_litert_refused_on_the_board_and_never_chosen(
     assert candidate.report is not None
     assert candidate.report.accuracy is not None
     assert candidate.report.accuracy >= 0.95
-    assert candidate.on_target is None  # it would compute wrong numbers: see test_gate.py
-    assert not candidate.verdict.usable
-    assert candidate.verdict.needs_runtime == "2.17.0"
-    assert "refuses" in str(candidate.verdict.why_not)
-    assert "FULLY_CONNECTED" in str(candidate.verdict.why_not)
-    assert result.chosen not in (None, "dynamic-range")
+    assert candidate.on_target is not None
+    assert candidate.on_target.accuracy is not None
+    assert candidate.on_target.accuracy >= 0.95
+    assert candidate.verdict.usable
+    assert candidate.verdict.needs_runtime == "2.3.0"
+    for words in ("one weight scale", "As it was made", "refuses", "FULLY_CONNECTED"):
+        assert words in str(candidate.verdict.lowered)
+    assert candidate.artifact is not None
+    assert ("one-scale", "1") in candidate.artifact.made_by
+
+
+def test_candidates_are_timed_beside_float(on_board: tuple[Made, QuantResult]) -> None:
+    _, result = on_board
+    for candidate in result.candidates:
+        if candidate.scheme == "float32":
+            assert candidate.speed is None
+            continue
+        assert candidate.speed is not None
+        assert candidate.speed.candidate.runs == candidate.speed.beside.runs == 30
+        assert candidate.speed.candidate.runtime == "tflite-runtime 2.14.0"
+        said = [str(n) for n in candidate.verdict.notes if "Slower than float" in str(n)]
+        assert len(said) == candidate.is_slower
 
 
 def test_what_was_found_travels_inside_the_file(on_board: tuple[Made, QuantResult]) -> None:

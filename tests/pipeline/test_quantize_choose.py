@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edgekiln.core.accuracy import AccuracyReport, Candidate, TargetReport
+from edgekiln.core.accuracy import AccuracyReport, Candidate, Speed, TargetReport
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
+from edgekiln.core.fusion import Latency
 from edgekiln.core.inference import InferResult
 from edgekiln.core.model import Signature
 from edgekiln.core.text import say
@@ -56,6 +57,23 @@ def test_the_smallest_within_the_limit_is_taken() -> None:
     assert scheme == "int8"
     for word in ("int8", "91.8%", "92.0%", "401 samples", "litert 2.3.0", "50 kB", "1.0 points"):
         assert word in str(reason)
+
+
+def timed(item: Candidate, own: float, beside: float) -> Candidate:
+    latencies = (Latency(ms, ms * 0.99, ms * 1.01, 30, "t", 1) for ms in (own, beside))
+    return replace(item, speed=Speed(*latencies))
+
+
+@pytest.mark.parametrize("scheme", ["dynamic-range", "weight-int8", "weight-int4"])
+def test_small_weights_slower_than_float_are_never_recommended(scheme: SchemeName) -> None:
+    small = candidate(scheme, 30_000, 0.920)
+    slow = [*KEPT[:2], timed(small, 43.0, 13.0)]
+    assert choose(slow, FLOAT, 0.01, BOX)[0] == "float16"
+    assert choose([timed(small, 43.0, 13.0)], FLOAT, 0.01, BOX)[0] is None
+    quick = [*KEPT[:2], timed(small, 9.0, 13.0)]
+    assert choose(quick, FLOAT, 0.01, BOX)[0] == scheme
+    noise = [*KEPT[:2], timed(small, 13.1, 13.0)]
+    assert choose(noise, FLOAT, 0.01, BOX)[0] == scheme
 
 
 def test_one_that_loses_too_much_is_not_taken() -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,22 @@ def test_nothing_ungated_is_packed(inputs: PackInputs, tmp_path: Path) -> None:
         pack(wrong, make_plan(inputs.golden_inputs), tmp_path, silent)
     assert str(raised.value.why) == "Wrong numbers there."
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"measured_on": ""}, {"samples": 0}, {"target_runtime": "tflite-runtime 2.13.0"}],
+    ids=["never ran", "no samples", "gated for another release"],
+)
+def test_a_verdict_counts_for_its_runtime_and_only_after_a_run(
+    inputs: PackInputs, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    candidate = inputs.candidate
+    candidate = replace(candidate, verdict=replace(candidate.verdict, **changed))
+    wrong = replace(inputs, candidate=candidate, destination=tmp_path / "b.zip")
+    with pytest.raises(UserError, match="not packed"):
+        pack(wrong, make_plan(inputs.golden_inputs), tmp_path, silent)
+    assert not (tmp_path / "b.zip").exists()
 
 
 def test_the_file_must_be_the_one_that_was_judged(inputs: PackInputs, tmp_path: Path) -> None:

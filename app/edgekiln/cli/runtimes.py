@@ -27,7 +27,6 @@ def list_runtimes(arguments: Namespace, run: Runner) -> int:
     del arguments
     known = known_runtimes()
     run.output.result({"runtimes": list(known), "folder": str(runtimes_folder())})
-    for name in known:
-        run.output.line("{name}", name=name)
+    run.output.table([run.output.words("Runtime")], [[name] for name in known])
     run.output.line("Those that were added lie in {folder}.", folder=str(runtimes_folder()))
     return 0

@@ -71,5 +71,11 @@ class Verdict:
     needs_runtime: str  # lowest release by the operator table, "2.3.0"
     why_not: Text | None = None
     notes: tuple[Text, ...] = ()
-    lowered: Text | None = None  # what was made lower in the file, so that the runtime takes it
+    lowered: Text | None = None  # what was made lower in the file, and what was wrong before
     float_error: float | None = None  # sqrt(sum (a-b)^2 / sum b^2) against the float model
+
+    def allows(self, runtime: str) -> bool:
+        """Whether the artifact may go on a box with `runtime`: found usable for that very release,
+        by having run."""
+        ran = bool(self.measured_on) and self.samples > 0
+        return self.usable and ran and self.target_runtime == runtime

@@ -70,11 +70,11 @@ def _call(inputs: RuntimeInputs, command: list[str]) -> None:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except OSError as error:
-        raise _refused(inputs, say("{text}", text=str(error))) from error
+        raise _refused(inputs, say("The system says: {reason}.", reason=str(error))) from error
     if done.returncode:
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
         said = next((line for line in reversed(lines) if "ERROR" in line), (lines or ["-"])[-1])
-        raise _refused(inputs, say("{text}", text=said[:400]))
+        raise _refused(inputs, say("pip says: {words}", words=said[:400]))
 
 
 def _tried(runtime: ForeignRuntime, inputs: RuntimeInputs, out_dir: Path) -> InferResult:

@@ -57,10 +57,14 @@ def gate_or_lower(
         artifact = keep(lowered)
         verdict = _gate(artifact, scheme, lowered, profile, trial)
         if verdict.usable:
-            return Gated(lowered, artifact, replace(verdict, lowered=how))
+            return Gated(lowered, artifact, replace(verdict, lowered=_now(how, first.verdict)))
         tried.append(say("Tried in vain: {how}", how=how))
     notes = (*first.verdict.notes, *tried)
     return Gated(variant, keep(variant), replace(first.verdict, notes=notes))
+
+
+def _now(how: Text, before: Verdict) -> Text:
+    return say("{how}. As it was made: {why}", how=how, why=before.why_not or "")
 
 
 def lower(

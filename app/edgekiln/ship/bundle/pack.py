@@ -44,7 +44,7 @@ def pack(inputs: PackInputs, plan: PackPlan, out_dir: Path, report: Report) -> B
     """
     del out_dir
     report(0.1, say("Collecting the files"))
-    artifact = _gated(inputs.candidate)
+    artifact = gated(inputs.candidate, inputs.runtime)
     files = _contents(artifact, inputs, plan)
     manifest = _manifest(files, artifact, inputs, plan)
     report(0.5, say("Signing the manifest"))
@@ -58,12 +58,18 @@ def pack(inputs: PackInputs, plan: PackPlan, out_dir: Path, report: Report) -> B
     return bundle
 
 
-def _gated(candidate: Candidate) -> Artifact:
+def gated(candidate: Candidate, runtime: str) -> Artifact:
+    """The artifact of a candidate that passed the gate for `runtime`; UserError for any other."""
     verdict, artifact = candidate.verdict, candidate.artifact
-    if artifact is None or not verdict.usable:
+    if artifact is None or not verdict.allows(runtime):
         raise UserError(
             say("{scheme} is not packed.", scheme=candidate.scheme),
-            verdict.why_not or say("It was not found usable on {it}.", it=verdict.target_runtime),
+            verdict.why_not
+            or say(
+                "It was not found usable on {runtime}; the gate was asked about {asked}.",
+                runtime=runtime,
+                asked=verdict.target_runtime,
+            ),
             say("Choose a candidate that is usable on the target's runtime."),
         )
     return artifact
