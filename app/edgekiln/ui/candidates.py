@@ -13,6 +13,8 @@ from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.kit import column, notice, text
 from edgekiln.ui.widgets.table import Cell, Row, table
 
+_LEAST_VERDICT = 120  # pixels of its column: the reasons stand below
+
 
 def difference(result: QuantResult, candidate: Candidate) -> float | None:
     """Accuracy gained (negative: lost) against the float model, as a fraction."""
@@ -41,7 +43,8 @@ def candidate_table(
     """One row a candidate. A click or Enter on a usable one chooses it; reasons stand below."""
     rows = [_row(words, result, candidate) for candidate in result.candidates]
     headers = _headers(words, result)
-    view = table(tokens, words("Candidates"), headers, rows, stretch=len(headers) - 1)
+    last = len(headers) - 1
+    view = table(tokens, words("Candidates"), headers, rows, stretch=last, least=_LEAST_VERDICT)
     view.setObjectName("candidates")
     _select(view, result)
 

@@ -17,6 +17,7 @@ Kind = Literal["holds", "loses", "unusable", "unknown"]
 _LEFT, _TOP, _RIGHT, _BOTTOM = 48, 24, 16, 24  # room for the title and numbers
 _BELOW = 16  # pixels above the lower axis: where that is drawn which lies below it
 _REACH = 14  # pixels from a point at which the pointer means it
+_NAMED = 24  # names that are drawn at most; the others are told where one points
 _SIZE = 5.0
 _RING = 10.0
 _WHOLE = QRectF(-_SIZE, -_SIZE, 2 * _SIZE, 2 * _SIZE)
@@ -228,7 +229,7 @@ class Scatter(QWidget):
         taken = [*taken, *(_WHOLE.translated(self.place(dot)) for dot in self.dots)]
         painter.setPen(QColor(self._tokens.text))
         order = sorted(self.dots, key=lambda dot: (not self._is_here(dot), not dot.best))
-        for dot in order:
+        for dot in order[:_NAMED]:
             size = painter.fontMetrics().size(0, dot.name)
             for room in _around(self.place(dot), size):
                 free = not any(room.intersects(other) for other in taken)
