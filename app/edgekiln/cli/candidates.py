@@ -237,7 +237,7 @@ def _operator_row(operator: OperatorError, kept: set[str], run: Runner) -> list[
     sqnr = operator.isolated_sqnr_db
     return [
         operator.operator,
-        operator.tensor,
+        operator.place,
         "–" if sqnr is None else f"{sqnr:.1f} dB",
         run.output.words("kept") if operator.tensor in kept else operator.precision,
         "" if operator.why is None else run.output.words.render(operator.why),

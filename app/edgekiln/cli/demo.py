@@ -17,7 +17,7 @@ from edgekiln.cli.boxes import print_health
 from edgekiln.cli.candidates import print_candidates, quantized_json
 from edgekiln.cli.output import kilobytes, plain
 from edgekiln.cli.run import Runner, check_writable
-from edgekiln.core.accuracy import QuantResult
+from edgekiln.core.accuracy import AccuracyReport, EvalInputs, QuantResult
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.data import DataSource
@@ -32,12 +32,15 @@ from edgekiln.core.device import (
     Secret,
 )
 from edgekiln.core.errors import UserError
+from edgekiln.core.files import write_atomic
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.gain import gain
 from edgekiln.core.model import InspectedModel
-from edgekiln.core.plans import ConvertPlan, DeployPlan, FusionPlan, PackPlan, QuantPlan
+from edgekiln.core.plans import ConvertPlan, DeployPlan, EvalPlan, FusionPlan, PackPlan, QuantPlan
 from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.text import say
+from edgekiln.pipeline.quantize.engines import as_it_is_made
+from edgekiln.pipeline.quantize.recipes import recipe_for
 from edgekiln.ship.practice.box import PracticeBox
 
 TARGET = "rdk-x5"
@@ -108,16 +111,29 @@ def make(run: Runner) -> Made:
     run.output.line("3  Quantized for {target}, each candidate run on its runtime:", target=TARGET)
     run.output.line()
     print_candidates(quantized, run)
-    _show_the_trap(quantized, run)
+    _show_the_trap(fusion.artifact, evaluation, quantized, run)
     return Made(model, fusion, quantized, _bundles(run, quantized, calibration))
 
 
-def _show_the_trap(quantized: QuantResult, run: Runner) -> None:
-    """The sentence the product is built on."""
+def _show_the_trap(model: Artifact, data: DataSource, quantized: QuantResult, run: Runner) -> None:
+    """The sentence the product is built on: one file, two runtimes, and what we make of it."""
     trap = quantized.candidate("dynamic-range")
     if trap.report is None or trap.on_target is None or trap.verdict.lowered is None:
         raise AssertionError("the dynamic-range file was expected to be wrong on the target")
+    file = run.root / "dynamic-range-as-it-is-made.tflite"
+    write_atomic(file, as_it_is_made(model.path, recipe_for("dynamic-range")))
+    inputs = EvalInputs(run.convert(file, ConvertPlan()))
+    plans = [EvalPlan(data, name, quantized.preprocessing) for name in ("litert", "tflite-runtime")]
+    newest, board = (run.step("evaluate", inputs, plan, AccuracyReport) for plan in plans)
     run.output.line()
+    run.output.line(
+        "One dynamic-range file, as ai-edge-quantizer makes it: {here:.1%} right on {fast}, "
+        "{there:.1%} on {target}, without an error or a warning.",
+        here=newest.accuracy or 0.0,
+        fast=newest.runtime,
+        there=board.accuracy or 0.0,
+        target=board.runtime,
+    )
     run.output.line(
         "The gate stopped the dynamic-range file and had it made lower: now {there:.1%} right on "
         "{target}. {why}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from edgekiln.child import run_step
 from edgekiln.core.artifact import Artifact, SchemeName
@@ -14,6 +14,7 @@ from edgekiln.core.files import write_atomic
 from edgekiln.core.inference import StockPlan
 from edgekiln.core.quantization import Kept
 from edgekiln.core.text import say
+from edgekiln.pipeline.fuse.names import short_name
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.versions import stamp_needed_runtime
@@ -48,17 +49,8 @@ def quantize_by_recipe(
     UserError for an operator that is not there; else raises whatever the quantizer raises for a
     graph it cannot do.
     """
-    from ai_edge_quantizer import quantizer
-
     original = read_graph(model)
-    maker = quantizer.Quantizer(str(model), recipe_for(scheme, _by_scope(original, kept)))
-    with warnings.catch_warnings():
-        # A channel of zeros divides by its own scale; repair_biases puts right what comes of it.
-        warnings.filterwarnings("ignore", category=RuntimeWarning)
-        made = maker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    if made.quantized_model is None:
-        raise ValueError("ai-edge-quantizer made no model")
-    write_atomic(out, bytes(made.quantized_model))
+    write_atomic(out, as_it_is_made(model, recipe_for(scheme, _by_scope(original, kept)), ranges))
     tools = [("ai-edge-quantizer", metadata.version("ai-edge-quantizer"))]
     graph = read_graph(out)
     if ranges is not None and (count := repair_biases(graph, original)):
@@ -71,21 +63,38 @@ def quantize_by_recipe(
     return tuple(tools)
 
 
+def as_it_is_made(model: Path, recipe: Any, ranges: Ranges | None = None) -> bytes:
+    """What ai-edge-quantizer makes of a float model, with nothing put right."""
+    from ai_edge_quantizer import quantizer
+
+    maker = quantizer.Quantizer(str(model), recipe)
+    with warnings.catch_warnings():
+        # A channel of zeros divides by its own scale; repair_biases puts right what comes of it.
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        made = maker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    if made.quantized_model is None:
+        raise ValueError("ai-edge-quantizer made no model")
+    return bytes(made.quantized_model)
+
+
 def _by_scope(graph: Graph, kept: Kept) -> Kept:
-    """Operators by the names of all their outputs, as ai-edge-quantizer knows them."""
+    """Operators, given by their first output or its short name, by the names of all their outputs,
+    as ai-edge-quantizer knows them."""
     scopes = {
         operator.outputs[0].name: ";".join(tensor.name for tensor in operator.outputs)
         for operator in graph.operators()
         if operator.outputs
     }
-    for name, _ in kept:
+    short = {short_name(name): name for name in reversed(scopes)}
+    found = [(short.get(name, name), precision) for name, precision in kept]
+    for name, _ in found:
         if name not in scopes:
             raise UserError(
                 say("No operator of the model makes “{name}”.", name=name),
                 say("Operators to keep are named after their first output in the float model."),
                 say("Take the names from the sensitivity table of this model."),
             )
-    return tuple((scopes[name], precision) for name, precision in kept)
+    return tuple((scopes[name], precision) for name, precision in found)
 
 
 def quantize_by_tensorflow(
