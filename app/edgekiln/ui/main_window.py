@@ -205,7 +205,7 @@ class MainWindow(QWidget):
         parts = [chosen.scheme, figures.size(chosen.artifact.size_bytes)]
         quantized = self._desk.in_hand.quantized
         if quantized is not None and quantized.random:
-            parts.append(words("accuracy unknown without data"))
+            parts.append(words("accuracy unknown"))
         elif chosen.report is not None and chosen.report.accuracy is not None:
             parts.append(figures.percent(chosen.report.accuracy))
         return " · ".join(parts)

@@ -76,6 +76,12 @@ def choose_body(
         text(hint, "muted"),
         candidate_table(words, tokens, result, choose),
         text(words("Preprocessing: {evidence}", evidence=result.preprocessing_evidence), "muted"),
-        *(notice(tokens, "warn", words.render(note)) for note in result.notes),
+        *_notes(words, tokens, result),
         gap=16,
     )
+
+
+def _notes(words: Words, tokens: Tokens, result: QuantResult) -> list[QWidget]:
+    """All of them in one frame."""
+    said = "\n".join(words.render(note) for note in result.notes)
+    return [notice(tokens, "warn", said)] if said else []

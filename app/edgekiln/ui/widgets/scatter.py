@@ -178,8 +178,8 @@ class Scatter(QWidget):
             below = QRectF(across - 40, area.bottom() + 4, 80, 18)
             painter.drawText(below, Qt.AlignmentFlag.AlignCenter, said)
         painter.setPen(QColor(tokens.text))
-        corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
-        painter.drawText(area.adjusted(0, 0, -8, -4), corner, self._x.title)
+        above = QRectF(area.left(), 0, area.width(), _TOP)
+        painter.drawText(above, Qt.AlignmentFlag.AlignRight, f"{self._x.title} →")
 
     def _draw_limit(self, painter: QPainter) -> list[QRectF]:
         """Where it is drawn: no name may stand there."""
