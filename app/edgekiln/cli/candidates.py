@@ -159,6 +159,9 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "kept": [list(kept) for kept in candidate.kept],
         "operators": candidate.operators,
         "median_ms": report and report.median_ms,
+        "speed": candidate.speed and plain(candidate.speed, run.output.words),
+        "slower_than_float": candidate.is_slower,
+        "lowered": verdict.lowered and run.output.words.render(verdict.lowered),
         "runtime": report and report.runtime,
         "samples": report and report.samples,
         "accuracy": report and report.accuracy,
@@ -205,6 +208,18 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
     for candidate in result.candidates:
         if (why := candidate.verdict.why_not) is not None:
             out.line("{scheme}: {why}", scheme=candidate.scheme, why=why)
+        if (how := candidate.verdict.lowered) is not None:
+            out.line("{scheme} was made lower. {how}", scheme=candidate.scheme, how=how)
+        if candidate.is_slower and candidate.speed is not None:
+            out.line(
+                "{scheme} is slower than float here: {own:.3g} ms beside {float:.3g} ms "
+                "({runtime}, {runs} runs in turn).",
+                scheme=candidate.scheme,
+                own=candidate.speed.candidate.median,
+                float=candidate.speed.beside.median,
+                runtime=candidate.speed.candidate.runtime,
+                runs=candidate.speed.candidate.runs,
+            )
     out.text(result.reason)
     _print_sensitivity(result, run)
     out.line(

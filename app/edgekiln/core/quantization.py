@@ -84,8 +84,9 @@ class Attempt:
     size_bytes: int
     loss: float | None  # accuracy lost (without labels: answers changed), as a fraction
     median_ms: float | None  # one inference on this computer, one thread
-    usable: bool
-    within: bool  # usable, and loses no more than the plan allows
+    usable: bool  # on the target; of an attempt without the gate it is not known: False
+    within: bool  # loses no more than the plan allows; after the gate also: and is usable
+    gated: bool = True  # whether the target's runtime was asked
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def best(attempts: Sequence[Attempt], terms: Terms) -> Attempt | None:
     limit the one that loses least. None while nothing usable is there."""
     if terms.taken is not None:
         return next((a for a in attempts if (a.scheme, a.kept) == terms.taken), None)
-    usable = [each for each in attempts if each.usable or each.within]
+    usable = [each for each in attempts if each.usable or not each.gated]
     if terms.random or any(each.within for each in usable):
         held = [each for each in usable if each.within or terms.random]
         return min(held, key=lambda each: _rank(each, terms), default=None)
@@ -91,7 +91,7 @@ def kind_of(attempt: Attempt, terms: Terms) -> Kind:
         return "holds"
     loses = attempt.loss is not None and attempt.loss > terms.max_drop
     if not attempt.usable:
-        return "loses" if attempt.kept and loses else "unusable"
+        return "loses" if not attempt.gated and loses else "unusable"
     return "loses" if attempt.loss is not None else "unknown"
 
 

@@ -121,6 +121,8 @@ def _verdict(words: Words, result: QuantResult, candidate: Candidate) -> Cell:
     usable = words("usable on {runtime}", runtime=verdict.target_runtime)
     if _loses_more(result, candidate):
         return Cell("◇ " + words("loses more than the limit"), "warn", tip=usable)
+    if candidate.is_slower:
+        return Cell("◇ " + words("slower than float"), "warn", tip=usable)
     return Cell("✓ " + usable, "good")
 
 
@@ -134,10 +136,15 @@ def _loses_more(result: QuantResult, candidate: Candidate) -> bool:
 
 
 def _reasons(words: Words, tokens: Tokens, result: QuantResult) -> list[QWidget]:
-    return [
+    refused: list[QWidget] = [
         notice(tokens, "bad", f"{c.scheme}: {words.render(c.verdict.why_not)}")
         for c in result.candidates
         if not c.verdict.usable and c.verdict.why_not is not None
+    ]
+    return refused + [
+        notice(tokens, "", words("{scheme} was made lower. {how}", scheme=c.scheme, how=how))
+        for c in result.candidates
+        if (how := c.verdict.lowered and words.render(c.verdict.lowered))
     ]
 
 

@@ -21,7 +21,8 @@ from edgekiln.core.flow import QuantDraft
 from edgekiln.core.text import Text, Words, say
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.kit import Action, button, card, column, icon, row, text, word
+from edgekiln.ui.widgets.kit import card, column, row, text, word
+from edgekiln.ui.widgets.panels import folded
 
 _MOST_SAMPLES = 100_000
 _MOST_MINUTES = 24 * 60.0
@@ -62,20 +63,7 @@ def expert_settings(
         card(_fields(words, desk, tell)),
         gap=16,
     )
-    if not unfolded:
-        body.hide()
-    toggle = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
-    toggle.setCheckable(True)
-    toggle.setChecked(unfolded)
-
-    def point(on: bool) -> None:
-        toggle.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
-
-    point(unfolded)
-    toggle.toggled.connect(point)
-    toggle.toggled.connect(body.setVisible)
-    toggle.toggled.connect(fold)
-    return column(row(toggle, None), body)
+    return folded(words, tokens, body, unfolded, fold)
 
 
 def _scheme(

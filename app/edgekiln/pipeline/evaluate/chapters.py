@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edgekiln.core.accuracy import Candidate, QuantResult
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
@@ -12,6 +14,8 @@ from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
 from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
+
+_MOST_OPERATORS = 10
 
 
 def about_model(model: InspectedModel, words: Words) -> Html:
@@ -91,8 +95,41 @@ def about_candidates(result: QuantResult, words: Words) -> Html:
         words.render(say("Candidates")),
         table(heads, rows, frozenset((1,)), chosen),
         tag("p", words.render(calibration), kind="soft"),
-        _notes(result.notes, words),
+        _notes((*result.notes, *_put_right(result)), words),
+        *_sensitive(result, words),
     )
+
+
+def _put_right(result: QuantResult) -> Iterator[Text]:
+    for candidate in result.candidates:
+        if (how := candidate.verdict.lowered) is not None:
+            yield say("{scheme} was made lower. {how}", scheme=candidate.scheme, how=how)
+
+
+def _sensitive(result: QuantResult, words: Words) -> list[Part]:
+    """The operators int8 costs most, and those that were kept out of it."""
+    seen = result.sensitivity
+    if seen is None:
+        return []
+    by_tensor = {operator.tensor: operator for operator in seen.operators}
+    kept = {name for candidate in result.candidates for name, _ in candidate.kept}
+    heads = _heads(words, say("Operator"), say("Place"), say("SQNR alone"), say("Why"))
+    rows = [
+        (
+            operator.operator + (" ◆" if operator.tensor in kept else ""),
+            operator.place,
+            "–" if operator.isolated_sqnr_db is None else f"{operator.isolated_sqnr_db:.1f} dB",
+            words.render(operator.why) if operator.why is not None else "",
+        )
+        for name in seen.ranking[:_MOST_OPERATORS]
+        if (operator := by_tensor.get(name)) is not None
+    ]
+    told = say(
+        "Operators that int8 costs most, on {samples} samples, {runtime}; ◆: kept out of it.",
+        samples=seen.samples,
+        runtime=seen.runtime,
+    )
+    return [tag("p", words.render(told)), table(heads, rows, frozenset((2,)))]
 
 
 def about_bundle(bundle: Bundle, words: Words) -> Html:

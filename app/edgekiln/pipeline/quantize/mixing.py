@@ -97,7 +97,7 @@ class Mixing:
             limit_on = batch.plan.limit_on
             loss = loss_of(candidate.report, None, batch.float_report, limit_on)
         holds = loss <= batch.plan.max_drop
-        self._found(replace(batch.attempt(candidate), within=holds))
+        self._found(replace(batch.attempt(candidate), within=holds, gated=False))
         return Tried(kept, loss, holds)
 
     def _finish(self, kept: Kept) -> Candidate:

@@ -67,19 +67,28 @@ def error_panel(
     return panel
 
 
-def folded(words: Words, tokens: Tokens, body: QWidget) -> QWidget:
-    """Expert settings, shown when asked for."""
-    body.hide()
-    fold = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
-    fold.setCheckable(True)
-    fold.setIcon(icon("chevron-right", tokens.text))
+def folded(
+    words: Words,
+    tokens: Tokens,
+    body: QWidget,
+    unfolded: bool = False,
+    remember: Callable[[bool], object] = bool,
+) -> QWidget:
+    """Expert settings, shown when asked for; `remember` is told when they are."""
+    if not unfolded:
+        body.hide()
+    toggle = button(Action(words("Expert settings"), lambda: None, "expert"), flat=True)
+    toggle.setCheckable(True)
+    toggle.setChecked(unfolded)
 
-    def unfold(on: bool) -> None:
-        body.setVisible(on)
-        fold.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
+    def point(on: bool) -> None:
+        toggle.setIcon(icon("chevron-down" if on else "chevron-right", tokens.text))
 
-    fold.toggled.connect(unfold)
-    return column(row(fold, None), body)
+    point(unfolded)
+    toggle.toggled.connect(point)
+    toggle.toggled.connect(body.setVisible)
+    toggle.toggled.connect(remember)
+    return column(row(toggle, None), body)
 
 
 def bar(name: str) -> QProgressBar:
