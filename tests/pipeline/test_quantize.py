@@ -117,7 +117,7 @@ def test_dynamic_range_is_wrong_on_the_board_as_made_and_lowered_to_a_right_one(
     assert candidate.report.accuracy >= 0.95
     assert candidate.on_target.accuracy >= 0.95
     assert candidate.verdict.usable
-    assert candidate.verdict.needs_runtime == "2.3.0"
+    assert candidate.verdict.needs_runtime == "2.4.0"
     for words in ("one weight scale", "As it was made", "wrong numbers", "FULLY_CONNECTED"):
         assert words in str(candidate.verdict.lowered)
     assert candidate.artifact is not None
