@@ -143,7 +143,8 @@ def cell(case: Case, scheme: SchemeName, runtime: str) -> Cell:
         words = str(verdict.why_not)
         if not verdict.measured_on:
             return Cell("refused", words)
-        return Cell("caught" if "wrong" in words or "other numbers" in words else "old", words)
+        signs = ("wrong", "other numbers", "not finite")
+        return Cell("caught" if any(sign in words for sign in signs) else "old", words)
     if not _is_right(case, scheme, gated, runtime):
         return Cell("WRONG", str(verdict.lowered or ""))
     return Cell("lowered" if verdict.lowered else "ok", str(verdict.lowered or ""), gated)

@@ -14,6 +14,7 @@ from edgekiln.pipeline.graph.graph import Graph, Operator, Tensor
 from edgekiln.pipeline.graph.op_versions import RULES, set_versions
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.versions import (
+    litert_as,
     needed_runtime,
     release_order,
     runs_on,
@@ -146,3 +147,15 @@ def test_the_table_names_its_source_and_real_operators() -> None:
     assert "LiteRT" in table["about"]
     assert set(table["min_runtime"]) <= set(vars(schema.BuiltinOperator))
     assert table["min_runtime"]["FULLY_CONNECTED"]["12"] == "2.17.0"
+
+
+def test_litert_counts_its_releases_anew() -> None:
+    asked = ("1.0.1", "1.4.0", "2.0.3", "2.1.6", "2.2.0")
+    assert [litert_as(release) for release in asked] == [
+        "2.18.0", "2.18.0", "2.20.0", "2.22.0", "2.22.0",
+    ]  # fmt: skip
+    graph = _dense_graph()
+    graph.main.operators[0].version = 14  # since 2.21
+    assert "2.21.0" in str(runs_on(graph, litert_as("2.0.3")))
+    assert runs_on(graph, litert_as("2.1.6")) is None
+    assert runs_on(graph, litert_as("2.3.0")) is None

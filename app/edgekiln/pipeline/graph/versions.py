@@ -20,6 +20,9 @@ from edgekiln.pipeline.graph.op_versions import needed_version, set_versions
 OLDEST = "1.5.0"  # the first release in the table
 # Measured, a Dense with a scale for each unit: 2.7.0, 2.8.0, 2.9.1 wrong, 2.10.0 to 2.14.0 right
 _WHOLE_PER_CHANNEL = "2.10.0"
+# LiteRT counts anew: from this release on it has the operators of that release of the table.
+# Asked of 1.0.1, 1.2.0, 1.4.0, 2.0.3, 2.1.6 and 2.3.0, which has every version in the table.
+_LITERT_AS = (("1.0.0", "2.18.0"), ("2.0.0", "2.20.0"), ("2.1.0", "2.22.0"), ("2.3.0", "99"))
 _NOTE, _NOTE_LENGTH = "min_runtime_version", 16
 # Pairs of operator numbers, wrong after an edit; without it runtimes keep the order of all
 # operators that have side effects.
@@ -74,6 +77,12 @@ def runs_on(graph: Graph, release: str) -> Text | None:
         needed=wanted,
         release=release,
     )
+
+
+def litert_as(release: str) -> str:
+    """The release of the table whose operators a LiteRT release has; above all of them from 2.3."""
+    order = release_order(release)
+    return next((a for r, a in reversed(_LITERT_AS) if release_order(r) <= order), _LITERT_AS[0][1])
 
 
 def stamp_needed_runtime(graph: Graph) -> None:

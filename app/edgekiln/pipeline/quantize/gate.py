@@ -19,7 +19,7 @@ from edgekiln.pipeline.evaluate.infer import name_runtime
 from edgekiln.pipeline.evaluate.runtimes import parse_runtime, stand_in
 from edgekiln.pipeline.graph.graph import Graph
 from edgekiln.pipeline.graph.read import read_graph
-from edgekiln.pipeline.graph.versions import needed_runtime, runs_on
+from edgekiln.pipeline.graph.versions import litert_as, needed_runtime, runs_on
 from edgekiln.pipeline.quantize.trial import (
     FAST,
     Run,
@@ -146,10 +146,14 @@ def _hopeless(scheme: SchemeName, error: float | None, run: Run) -> Text | None:
 
 
 def _table_says(graph: Graph, profile: Profile) -> Text | None:
-    """What the operator table says of the box's release. LiteRT counts its releases anew and is
-    younger than every release in the table."""
+    """What the operator table says of the box's release; LiteRT counts its releases anew."""
     family, release = parse_runtime(profile.runtime)
-    return None if family == FAST else runs_on(graph, release)
+    if family != FAST or not release:
+        return runs_on(graph, release) if release else None
+    why = runs_on(graph, same := litert_as(release))
+    return why and say(
+        "{why} ({runtime} has those of {same}.)", why=why, runtime=profile.runtime, same=same
+    )
 
 
 def _explained(seen: Text | None, table: Text | None) -> Text | None:
