@@ -73,3 +73,4 @@ class Verdict:
     notes: tuple[Text, ...] = ()
     lowered: Text | None = None  # what was made lower in the file, so that the runtime takes it
     float_error: float | None = None  # sqrt(sum (a-b)^2 / sum b^2) against the float model
+    median_ms: float = 0.0  # one inference on `measured_on`, on this computer, one thread
