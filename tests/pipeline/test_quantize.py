@@ -114,10 +114,8 @@ def test_dynamic_range_is_refused_on_the_board_as_made_and_lowered_to_a_right_on
     assert candidate.on_target.accuracy is not None
     assert candidate.on_target.accuracy >= 0.95
     assert candidate.verdict.usable
-    assert candidate.verdict.needs_runtime == "2.3.0"
-    for words in ("one weight scale", "As it was made", "refuses", "FULLY_CONNECTED"):
     assert candidate.verdict.needs_runtime == "2.4.0"
-    for words in ("one weight scale", "As it was made", "wrong numbers", "FULLY_CONNECTED"):
+    for words in ("one weight scale", "As it was made", "refuses", "FULLY_CONNECTED"):
         assert words in str(candidate.verdict.lowered)
     assert candidate.artifact is not None
     assert ("one-scale", "1") in candidate.artifact.made_by

@@ -29,12 +29,12 @@ class Stubborn(Kiln):
 def stubborn(other: tuple[Variant, ...]) -> Stubborn:
     trial: Any = type("T", (), {"labels": (0,)})()
     model: Any = None
-    return Stubborn(model, None, trial, other)
+    return Stubborn(model, None, None, trial, other=other)
 
 
 def test_the_other_engine_makes_it() -> None:
     run = Run(InferResult("litert 2.3.0", 0, 0.0), {})
-    made = Variant(Path("stock-int8.tflite"), "tensorflow", (), run, None)
+    made = Variant(Path("stock-int8.tflite"), Path("float.tflite"), "tensorflow", (), run, None)
     assert stubborn((made,)).make("int8") is made
 
 

@@ -45,7 +45,8 @@ class AccuracyReport:
     preprocessing: Preprocessing
     differing: tuple[Differing, ...] = ()  # from the float model's top-1, the first of them
     notes: tuple[Text, ...] = ()  # what was said of the data while it was read
-    # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs
+    # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs, of the worst
+    # part where they are joined of parts
     error: float | None = None
 
 
@@ -58,6 +59,7 @@ class TargetReport:
     accuracy: float | None
     agreement: float | None  # with the float model
     same_as_fast: float  # share of samples with the same top-1 on both runtimes
+    error: float | None = None  # without classes: as in AccuracyReport
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class Verdict:
     notes: tuple[Text, ...] = ()
     lowered: Text | None = None  # what was made lower in the file, and what was wrong before
     float_error: float | None = None  # sqrt(sum (a-b)^2 / sum b^2) against the float model
+    median_ms: float = 0.0  # one inference on `measured_on`, on this computer, one thread
 
     def allows(self, runtime: str) -> bool:
         """Whether the artifact may go on a box with `runtime`: found usable for that very release,

@@ -75,7 +75,9 @@ class QuantPlan:
     target: str = "this-computer"
     schemes: tuple[SchemeName, ...] = SCHEMES
     preprocessing: Preprocessing | None = None
-    target_samples: int = 200  # evaluation samples that are also run on the target's runtime
+    # Evaluation samples that are also run on the target's runtime, at most: no longer than 15 s a
+    # candidate, but 32 at least
+    target_samples: int = 200
     max_drop: float = 0.01  # what may be lost, as a fraction
     goal: Goal = "size"  # among those that lose no more: the smallest, or the fastest
     limit_on: Limit = "accuracy"

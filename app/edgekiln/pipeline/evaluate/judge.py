@@ -19,6 +19,7 @@ from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.interface import read_interface
+from edgekiln.pipeline.graph.joined import Joined, joined_again, joined_outputs
 from edgekiln.pipeline.graph.read import read_graph
 
 
@@ -37,7 +38,7 @@ def judge(
     Scores, predictions and labels go to an `.npz` in `out_dir`. A model without class scores has
     neither accuracy nor agreement. UserError when the runtime refuses the model.
     """
-    raw, ran = _run(artifact, samples.path, runtime, out_dir, root, report)
+    raw, joined, ran = _run(artifact, samples.path, runtime, out_dir, root, report)
     labels = np.asarray(samples.labels, np.int64)
     values = float_scores is not None and float_scores[0].size == 1
     scores = None if values else metrics.scores_of(raw, bool((labels >= 0).any()))
@@ -63,7 +64,7 @@ def judge(
         preprocessing=preprocessing,
         differing=() if reference is None else metrics.differing(predicted, reference, labels),
         notes=samples.notes,
-        error=_error(raw, scores, float_scores),
+        error=_error(raw, scores, float_scores, joined),
     )
 
 
@@ -85,12 +86,14 @@ def judge_on_target(
     part = out_dir / f".target-{artifact.sha256[:8]}.npz"
     save_arrays(part, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
-        raw, ran = _run(artifact, part, runtime, out_dir, root, report)
+        raw, joined, ran = _run(artifact, part, runtime, out_dir, root, report)
     finally:
         part.unlink()
     scores = metrics.scores_of(raw)
     if scores is None or fast.error is not None:
-        return TargetReport(ran.runtime, ran.samples, None, None, _same_outputs(raw, fast, chosen))
+        same = _same_outputs(raw, load_arrays(fast.outputs)["scores"][chosen], joined)
+        error = _error(raw, None, None if float_scores is None else float_scores[chosen], joined)
+        return TargetReport(ran.runtime, ran.samples, None, None, same, error)
     predicted = metrics.top1(scores)
     reference = None if float_scores is None else metrics.top1(float_scores[chosen])
     return TargetReport(
@@ -107,19 +110,26 @@ def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
     return tuple(names[i] if i < len(names) else str(i) for i in range(classes))
 
 
-def _error(raw: Array, scores: Array | None, reference: Array | None) -> float | None:
+def _error(
+    raw: Array, scores: Array | None, reference: Array | None, joined: Joined | None
+) -> float | None:
     """How far a model without classes is from the float one."""
     if scores is not None or reference is None:
         return None
-    return metrics.relative_error(raw, reference)
+    return metrics.relative_error(raw, reference, joined)
 
 
-def _same_outputs(raw: Array, fast: AccuracyReport, chosen: Array) -> float:
-    """Share of samples whose outputs are within 5 % of their largest value on both runtimes."""
-    other = load_arrays(fast.outputs)["scores"][chosen].reshape(len(chosen), -1)
-    own = raw.reshape(len(chosen), -1)
-    gap = np.abs(own - other).max(axis=1)
-    return float(np.mean(gap <= 0.05 * np.abs(other).max(axis=1)))
+def _same_outputs(raw: Array, fast: Array, joined: Joined | None) -> float:
+    """Share of samples whose outputs, part by part, are within 5 % of their largest value on both
+    runtimes."""
+    same = np.ones(len(raw), bool)
+    parts = [(raw, fast)]
+    if joined is not None:
+        parts = list(zip(joined.parts(raw), joined.parts(fast), strict=True))
+    for own, other in parts:
+        gap = np.abs(own - other).reshape(len(raw), -1).max(axis=1)
+        same &= gap <= 0.05 * np.abs(other).reshape(len(raw), -1).max(axis=1)
+    return float(np.mean(same))
 
 
 def _run(
@@ -129,8 +139,9 @@ def _run(
     out_dir: Path,
     root: Path,
     report: Report,
-) -> tuple[Array, InferResult]:
-    """The first output on all samples; the file of all outputs is removed again."""
+) -> tuple[Array, Joined | None, InferResult]:
+    """The first output on all samples, and of which parts it is joined; the file of all outputs is
+    removed again."""
     outputs = out_dir / f".outputs-{artifact.sha256[:8]}-{runtime}.npz"
     ran = run_model(artifact.path, samples, runtime, outputs, root, report)
     if ran.refused is not None:
@@ -139,9 +150,12 @@ def _run(
             ran.refused,
             say("Choose another runtime or another scheme."),
         )
-    interface = read_interface(read_graph(artifact.path))
-    arrays = interface.joined(load_arrays(outputs))
+    graph, loaded = read_graph(artifact.path), load_arrays(outputs)
+    interface = read_interface(graph)
+    arrays = interface.joined(loaded)
     outputs.unlink()
     first = artifact.signature.outputs[0].name
     name = next((item.name for item in interface.parted if first in item.parts), first)
-    return arrays[name] if name in arrays else next(iter(arrays.values())), ran
+    name = name if name in arrays else next(iter(arrays))
+    joined = {**joined_outputs(graph), **joined_again(interface, loaded)}
+    return arrays[name], joined.get(name), ran

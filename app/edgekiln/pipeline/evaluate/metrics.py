@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from edgekiln.core.accuracy import Differing
 from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.graph.joined import Joined
 
 Ints = npt.NDArray[np.int64]
 UNDECIDED = -1  # the predicted class of a sample whose scores are not numbers
@@ -34,8 +35,13 @@ def scores_of(output: Array, labelled: bool = True) -> npt.NDArray[np.float32] |
     return np.hstack([1 - scores, scores])
 
 
-def relative_error(output: Array, reference: Array) -> float | None:
-    """sqrt(sum (a-b)^2 / sum b^2); None where that is no number."""
+def relative_error(output: Array, reference: Array, joined: Joined | None = None) -> float | None:
+    """sqrt(sum (a-b)^2 / sum b^2), where the output is joined of parts that of the worst; a part
+    that is zero throughout has none. None where that is no number."""
+    if joined is not None:
+        parts = zip(joined.parts(output), joined.parts(reference), strict=True)
+        errors = [relative_error(a, b) for a, b in parts if b.any()]
+        return None if None in errors else max((e for e in errors if e is not None), default=0.0)
     a, b = output.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
     size = float(np.sqrt(np.sum(b**2)))
     error = float(np.sqrt(np.sum((a - b) ** 2))) / size if size else float("inf")

@@ -13,7 +13,6 @@ from edgekiln.core.files import ARTIFACTS, copy_atomic, sha256
 from edgekiln.core.plans import QuantPlan
 from edgekiln.core.quantization import (
     Attempt,
-    CalibrationInputs,
     CalibrationPlan,
     CalibrationResult,
     Kept,
@@ -73,19 +72,9 @@ class Batch:
 
 
 def _calibrate(model: Artifact, table: Table, where: Executor, report: Report) -> CalibrationResult:
-    samples = table.calibration
-    inputs = CalibrationInputs(
-        model,
-        samples.path,
-        table.digest,
-        samples.data,
-        samples.fingerprint,
-        samples.labels,
-        samples.class_names,
-    )
     carry_on = where.root / f"calibration-{model.sha256[:12]}-{table.digest[:12]}.part.npz"
     plan = CalibrationPlan(table.preprocessing, carry_on)
-    return where.run("calibrate", inputs, plan, CalibrationResult, report)
+    return where.run("calibrate", table.to_calibrate(model), plan, CalibrationResult, report)
 
 
 def _known(file: Path, model: Artifact, where: Executor) -> Path:

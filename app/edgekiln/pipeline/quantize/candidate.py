@@ -14,7 +14,7 @@ from edgekiln.core.artifact import Artifact, SchemeName
 from edgekiln.core.codec import encode
 from edgekiln.core.device import Profile
 from edgekiln.core.errors import UserError
-from edgekiln.core.files import copy_atomic
+from edgekiln.core.files import copy_atomic, store_of
 from edgekiln.core.quantization import Kept
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
@@ -33,6 +33,8 @@ from edgekiln.profiles import load_profile
 
 _NOTE_BYTES = 1000  # a note with all names of a large model would cost what quantizing saves
 _WORK = "work"
+_TARGET_SECONDS = 15.0
+_TARGET_SAMPLES = 32  # at least
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,13 @@ class _Firing:
     def make(self) -> Variant:
         """Whatever the quantizer raises comes through."""
         known = self.inputs
-        kiln = Kiln.of(known.model, known.calibration, known.means, known.table, self._trial())
+        root = store_of(self.out_dir)
+        kiln = Kiln.of(
+            known.model, known.calibration, known.means, known.table, self._trial(), root
+        )
         if self.plan.scheme == "mixed" or self.plan.way is not None:
-            return kiln.make_one(self.plan.scheme, self.plan.way or Way(), self.plan.kept)
+            way, kept = self.plan.way or Way(), self.plan.kept
+            return kiln.make_one(self.plan.scheme, way, kept, tried=self.plan.gated)
         return kiln.make(self.plan.scheme)
 
     def keep(self, variant: Variant) -> Artifact:
@@ -129,11 +135,11 @@ class _Firing:
             verdict=verdict,
             operators=len(read_graph(self.inputs.model.path).main.operators),
         )
-        if variant.run.refused is not None:
+        if variant.run is not None and variant.run.refused is not None:
             return made
         report = self._report(artifact)
         measured = verdict.measured_on and not self.inputs.table.random
-        on_target = self._on_target(artifact, report) if measured else None
+        on_target = self._on_target(artifact, report, verdict.median_ms) if measured else None
         return replace(made, report=report, on_target=on_target)
 
     def failed(self, why: Text) -> Candidate:
@@ -151,18 +157,26 @@ class _Firing:
         report = judge(artifact, samples, scores, FAST, self.out_dir, self.work, preprocessing)
         return _withheld(report) if table.random else report
 
-    def _on_target(self, artifact: Artifact, report: AccuracyReport) -> TargetReport:
+    def _on_target(
+        self, artifact: Artifact, report: AccuracyReport, median_ms: float
+    ) -> TargetReport:
         known = self.inputs.float_report or report
         return judge_on_target(
             artifact,
             self.inputs.table.evaluation,
             report,
             stand_in(self.profile.runtime),
-            self.plan.target_samples,
+            min(self.plan.target_samples, affordable(median_ms)),
             self.work,
             self.work,
             _scores(known),
         )
+
+
+def affordable(median_ms: float) -> int:
+    """How many samples a runtime that takes so long for one is given: old ones have slow kernels
+    for some of an int8 model, and a search must not wait for them."""
+    return max(_TARGET_SAMPLES, int(_TARGET_SECONDS * 1000 / max(median_ms, 1e-3)))
 
 
 def _withheld(report: AccuracyReport) -> AccuracyReport:

@@ -131,6 +131,8 @@ def loss_of(
         changed = float_report.accuracy - report.accuracy
     if on_target is None or on_target.same_as_fast >= _SAME_ANSWERS:
         return changed
+    if on_target.error is not None:
+        return max(changed, on_target.error)
     apart = 1 - (on_target.same_as_fast if on_target.agreement is None else on_target.agreement)
     return max(changed, apart)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate
 from math import log10, sqrt
 
 import numpy as np
 
 from edgekiln.pipeline.data.arrays import Array
-from edgekiln.pipeline.graph.graph import Operator, Tensor
+from edgekiln.pipeline.graph.graph import Tensor
+from edgekiln.pipeline.graph.joined import axis_of, part_ends
 from edgekiln.pipeline.quantize.twin import Edge, Pair
 
 _CHANNEL_SAMPLES = 3  # enough to see which channels are wide
@@ -131,19 +131,6 @@ class Sums:
         much is what is no number, the root of a rounded value below zero."""
         share = np.asarray(power) / np.maximum(self.signal, _TINY)
         return float(np.nan_to_num(share, nan=_MOST, posinf=_MOST).clip(0, _MOST).mean())
-
-
-def part_ends(operator: Operator) -> Sequence[int]:
-    """Where a CONCATENATION's parts end along its axis; nothing for other operators."""
-    if operator.name != "CONCATENATION":
-        return ()
-    axis = axis_of(operator)
-    return list(accumulate(t.shape[axis] for t in operator.inputs if t is not None))
-
-
-def axis_of(operator: Operator) -> int:
-    """A CONCATENATION's axis, counted from the front."""
-    return int(operator.options.axis) % len(operator.outputs[0].shape)
 
 
 def limits(tensor: Tensor) -> tuple[float, float]:

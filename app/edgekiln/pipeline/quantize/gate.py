@@ -92,6 +92,7 @@ def gate(model: Path, scheme: SchemeName, profile: Profile, fast: Run, trial: Tr
         why_not=why_not,
         notes=_notes(profile, run, float_error),
         float_error=float_error,
+        median_ms=run.result.median_ms,
     )
 
 

@@ -20,7 +20,7 @@ from edgekiln.pipeline.graph.write import write_graph
 from edgekiln.pipeline.quantize.engines import STOCK_SCHEMES, quantize_by_tensorflow
 from edgekiln.pipeline.quantize.gate import gate
 from edgekiln.pipeline.quantize.one_scale import give_one_scale
-from edgekiln.pipeline.quantize.trial import FAST, Trial, run_on, score
+from edgekiln.pipeline.quantize.trial import FAST, Run, Trial, run_on, score
 from edgekiln.pipeline.quantize.variants import Variant
 
 Keep = Callable[[Variant], Artifact]
@@ -50,7 +50,7 @@ def gate_or_lower(
     """
     artifact = keep(variant)
     first = Gated(variant, artifact, _gate(artifact, scheme, variant, profile, trial))
-    if first.verdict.usable or variant.run.refused is not None:
+    if first.verdict.usable or _run(variant).refused is not None:
         return first
     tried = []
     for lowered, how in lower(variant, scheme, float_model, profile, trial):
@@ -72,7 +72,7 @@ def lower(
 ) -> Iterator[tuple[Variant, Text]]:
     """Lower forms of a variant, the nearest first, each with what was done. Made one by one, for
     the last costs a TensorFlow."""
-    original = read_graph(float_model.path)
+    original = read_graph(variant.base)
     graph = read_graph(variant.path)
     if count := give_one_scale(graph, original):
         yield (
@@ -105,7 +105,7 @@ def _rewritten(variant: Variant, graph: Graph, what: str, count: int, trial: Tri
     run = run_on(path, trial.samples, FAST, trial.folder)
     seen = None if run.refused is not None else score(run.outputs, trial)
     tools = (*variant.tools, (what, str(count)))
-    return Variant(path, variant.engine, tools, run, seen)
+    return Variant(path, variant.base, variant.engine, tools, run, seen)
 
 
 def _by_tensorflow(
@@ -118,11 +118,16 @@ def _by_tensorflow(
         return
     run = run_on(made.path, trial.samples, FAST, trial.folder)
     seen = None if run.refused is not None else score(run.outputs, trial)
-    variant = Variant(made.path, "tensorflow", made.made_by, run, seen)
+    variant = Variant(made.path, float_model.path, "tensorflow", made.made_by, run, seen)
     yield variant, say("Quantized by TensorFlow’s own quantizer")
 
 
 def _gate(
     artifact: Artifact, scheme: SchemeName, variant: Variant, profile: Profile, trial: Trial
 ) -> Verdict:
-    return gate(artifact.path, scheme, profile, variant.run, trial)
+    return gate(artifact.path, scheme, profile, _run(variant), trial)
+
+
+def _run(variant: Variant) -> Run:
+    assert variant.run is not None, "what is gated was tried"
+    return variant.run

@@ -23,8 +23,10 @@ from edgekiln.core.text import Text, say
 from edgekiln.executor import executor
 from edgekiln.pipeline.quantize.batch import Batch, lay_batch
 from edgekiln.pipeline.quantize.choose import choose, choose_without_data
+from edgekiln.pipeline.quantize.equalized import equalized
 from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, way_of
 from edgekiln.pipeline.quantize.speed import time_beside_float
+from edgekiln.pipeline.quantize.variants import Way
 from edgekiln.profiles import load_profile
 
 _SLOWEST = "int16x8"
@@ -140,12 +142,19 @@ def _sense(batch: Batch, made: _Made, report: Report) -> tuple[_Made, Sensitivit
     int8 = next((artifact for artifact in integers if artifact is not None), None)
     if int8 is None:
         return made, None
-    inputs = SensitivityInputs(batch.model, int8, batch.table.calibration.path)
     try:
+        inputs = SensitivityInputs(_base_of(int8, batch), int8, batch.table.calibration.path)
         seen = batch.where.run("sensitivity", inputs, SensitivityPlan(), Sensitivity, report)
     except UserError as error:
         return made.joined(_Made(notes=(error.what,))), None
     return made, seen
+
+
+def _base_of(int8: Artifact, batch: Batch) -> Artifact:
+    """The float model the int8 one was made from: its operators' names are those to keep."""
+    way = Way.of(int8.made_by)
+    equal = equalized(batch.model, batch.where.root) if way and way.equalized else None
+    return equal or batch.model
 
 
 def _mixed(

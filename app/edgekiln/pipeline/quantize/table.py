@@ -10,6 +10,7 @@ from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.plans import TablePlan
+from edgekiln.core.quantization import CalibrationInputs
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import digest, digests, load_arrays, save_arrays
@@ -46,6 +47,19 @@ class Table:
     digest: str
     notes: tuple[Text, ...]
     random: bool = False
+
+    def to_calibrate(self, model: Artifact) -> CalibrationInputs:
+        """What the step `calibrate` takes."""
+        samples = self.calibration
+        return CalibrationInputs(
+            model,
+            samples.path,
+            self.digest,
+            samples.data,
+            samples.fingerprint,
+            samples.labels,
+            samples.class_names,
+        )
 
 
 def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.graph.joined import Joined, joined_outputs
+from edgekiln.pipeline.graph.read import read_graph
 
 if TYPE_CHECKING:
     from edgekiln.pipeline.quantize.table import Table
@@ -29,7 +31,8 @@ class Trial:
     """`samples`: all of them, `[samples, …]` by input name; `few`: the first ones, for the gate.
 
     `labels` are -1 where unlabelled; `reference` is what the float model computes on the fast
-    runtime, `main` the output that is judged. Outputs of a run are put below `folder`.
+    runtime, `main` the output that is judged; `joined`: the outputs that are joined of parts.
+    Outputs of a run are put below `folder`.
     """
 
     samples: Path
@@ -38,6 +41,7 @@ class Trial:
     reference: Outputs
     main: str
     folder: Path
+    joined: Mapping[str, Joined] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Table, model: Artifact, folder: Path) -> Trial:
@@ -45,7 +49,8 @@ class Trial:
         samples = table.calibration
         reference = load_arrays(table.reference)
         main = model.signature.outputs[0].name
-        return cls(samples.path, table.few, samples.labels, reference, main, folder)
+        joined = joined_outputs(read_graph(model.path))
+        return cls(samples.path, table.few, samples.labels, reference, main, folder, joined)
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def run_on(model: Path, samples: Path, runtime: str, folder: Path) -> Run:
 
 def score(outputs: Outputs, trial: Trial) -> Score:
     """Outputs of a candidate on all trial samples, against labels and the float model."""
-    error = mean_error(outputs, trial.reference)
+    error = mean_error(parted(outputs, trial.joined), parted(trial.reference, trial.joined))
     labels = np.asarray(trial.labels, np.int64)
     float_scores = metrics.scores_of(trial.reference[trial.main], bool((labels >= 0).any()))
     scores = metrics.scores_of(outputs[trial.main])
@@ -103,6 +108,15 @@ def score(outputs: Outputs, trial: Trial) -> Score:
     seen = metrics.top1(scores)
     agreement = metrics.agreement(seen, metrics.top1(float_scores))
     return Score(metrics.accuracy(seen, labels), agreement, error)
+
+
+def parted(outputs: Outputs, joined: Mapping[str, Joined]) -> Outputs:
+    """Outputs that are joined as their parts, each under a name of its own."""
+    return {
+        f"{name}:{i}": part
+        for name, rows in outputs.items()
+        for i, part in enumerate(joined[name].parts(rows) if name in joined else [rows])
+    }
 
 
 def is_finite(outputs: Outputs) -> bool:

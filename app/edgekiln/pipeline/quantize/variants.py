@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
-from edgekiln.child import ChildCrashed, StepFailed
+from edgekiln.child import ChildCrashed, StepFailed, run_step
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact, SchemeName
 from edgekiln.core.errors import UserError
-from edgekiln.core.quantization import Kept, RangeRule
+from edgekiln.core.quantization import CalibrationPlan, CalibrationResult, Kept, RangeRule
 from edgekiln.pipeline.data.arrays import load_arrays
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.quantize.bias_correction import Means
 from edgekiln.pipeline.quantize.calibrate import (
     SAMPLE_RULES,
     Calibration,
+    Ranges,
     for_bytes,
 )
 from edgekiln.pipeline.quantize.calibration_file import load_calibration
@@ -33,9 +36,12 @@ from edgekiln.pipeline.quantize.engines import (
     quantize_by_recipe,
     quantize_by_tensorflow,
 )
+from edgekiln.pipeline.quantize.equalized import equalized
 from edgekiln.pipeline.quantize.table import Table
 from edgekiln.pipeline.quantize.trial import FAST, Run, Score, Trial, run_on, score
 
+T = TypeVar("T")
+EQUALIZED = "equalized-channels"  # among the tools
 CHILDREN = 2  # interpreters at once
 # From here on a second engine (seconds of importing TensorFlow) has nothing to win.
 _GOOD_AGREEMENT = 0.99
@@ -47,48 +53,59 @@ _NOISE_SAMPLES = 2
 
 @dataclass(frozen=True)
 class Way:
-    """How a calibrated scheme is made: the rule of its ranges, and whether biases are corrected."""
+    """How a calibrated scheme is made: the rule of its ranges, whether biases are corrected, and
+    whether from the model with equally wide channels."""
 
     rule: RangeRule = "extremes"
     corrected: bool = False
+    equalized: bool = False
 
     @classmethod
     def of(cls, made_by: Tools) -> Way | None:
         """The way an artifact tells it was made in; None for another engine's."""
         tools = dict(made_by)
         rule = next((rule for rule in get_args(RangeRule) if rule == tools.get("ranges")), None)
-        return None if rule is None else cls(rule, CORRECTED in tools)
+        return None if rule is None else cls(rule, CORRECTED in tools, EQUALIZED in tools)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to make a scheme: the file, its run on the fast runtime, how near it is to float."""
+    """One way to make a scheme: the file, the float file it was made from, its run on the fast
+    runtime, how near it is to float."""
 
     path: Path
+    base: Path
     engine: Engine
     tools: Tools
-    run: Run
-    score: Score | None  # None: refused by the fast runtime
+    run: Run | None  # None: not tried
+    score: Score | None  # None: not tried, or refused by the fast runtime
     way: Way | None = None
 
 
 @dataclass(frozen=True)
 class _Made:
     path: Path
+    base: Path
     engine: Engine
     tools: Tools
     way: Way | None = None
 
 
+def _none() -> None:
+    """No model with equally wide channels."""
+
+
 @dataclass(frozen=True)
 class Kiln:
     """What every candidate is made from; `calibration` is None when no scheme needs it, `means`
-    (of the layers' inputs, a file) when they are not known."""
+    (of the layers' inputs, a file) when they are not known. `equal`: the same for the model with
+    equally wide channels, made when it is first asked for; None where no channels differ."""
 
     model: Artifact
     calibration: Calibration | None
     means: Path | None
     trial: Trial
+    equal: Callable[[], Kiln | None] = _none
 
     @classmethod
     def of(
@@ -98,22 +115,39 @@ class Kiln:
         means: Path | None,
         table: Table,
         trial: Trial,
+        root: Path,
     ) -> Kiln:
-        """From what lies on the table."""
+        """From what lies on the table; what is made on the way is kept below `root`."""
         if calibration is None:
             return cls(model, None, None, trial)
         fed = read_graph(model.path).main.inputs[0].name
         seen, _ = load_calibration(calibration, model.sha256)
-        return cls(model, for_bytes(seen, fed, table.preprocessing), means, trial)
+        ranges = for_bytes(seen, fed, table.preprocessing)
+        equal = cache(lambda: cls._equal(model, table, trial, root))
+        return cls(model, ranges, means, trial, equal)
 
-    def make_one(self, scheme: SchemeName, way: Way, kept: Kept = ()) -> Variant:
+    @classmethod
+    def _equal(cls, model: Artifact, table: Table, trial: Trial, root: Path) -> Kiln | None:
+        equal = equalized(model, root)
+        if equal is None:
+            return None
+        plan = CalibrationPlan(table.preprocessing)
+        made = run_step("calibrate", table.to_calibrate(equal), plan, root, CalibrationResult)
+        return cls.of(equal, made.calibration, made.means, table, trial, root)
+
+    def make_one(
+        self, scheme: SchemeName, way: Way, kept: Kept = (), *, tried: bool = True
+    ) -> Variant:
         """A calibrated scheme in a way that is known; `kept` operators are not int8."""
-        return self._try(self._by_recipe(scheme, way, kept))
+        made = self._by_recipe(scheme, way, kept)
+        if tried:
+            return self._try(made)
+        return Variant(made.path, made.base, made.engine, made.tools, None, None, way)
 
     def make(self, scheme: SchemeName) -> Variant:
         """The best variant of a scheme. Whatever the quantizer raises comes through."""
         if scheme == "float32":
-            return self._try(_Made(self.model.path, "none", ()))
+            return self._try(_Made(self.model.path, self.model.path, "none", ()))
         if scheme not in CALIBRATED_SCHEMES:
             return self._try(self._by_recipe(scheme))
         count = len(self.trial.labels)
@@ -129,26 +163,44 @@ class Kiln:
         best = nearest(tried, count)
         if self.means is not None and best.way is not None:
             tried += (self.make_one(scheme, replace(best.way, corrected=True)),)
+        best = nearest(tried, count)
+        if not is_good(best.score) and best.way is not None and self.equal() is not None:
+            tried += (self.make_one(scheme, replace(best.way, equalized=True)),)
         if not is_good(nearest(tried, count).score):
             tried += self._by_tensorflow(scheme)
         return nearest(tried, count)
 
     def _by_recipe(self, scheme: SchemeName, way: Way | None = None, kept: Kept = ()) -> _Made:
-        ranges = means = None
-        if way is not None:
-            ranges = _known(self.calibration).ranges(way.rule)
-            means = load_arrays(self.means) if way.corrected and self.means else None
-        name = f"{scheme}-{way.rule if way else 'made'}{'-corrected' if means else ''}"
-        out = self.trial.folder / f"{name}.tflite"
-        tools = quantize_by_recipe(self.model.path, scheme, ranges, out, kept, means)
-        chosen: Tools = () if way is None else (("ranges", way.rule),)
-        return _Made(out, "ai-edge-quantizer", tools + chosen, way)
+        if way is None:
+            return self._quantize(scheme, "made", None, kept, None)
+        if way.equalized:
+            equal = _known(self.equal())
+            made = equal._by_recipe(scheme, replace(way, equalized=False), kept)
+            return replace(made, tools=(*made.tools, (EQUALIZED, "yes")), way=way)
+        ranges = _known(self.calibration).ranges(way.rule)
+        means = load_arrays(self.means) if way.corrected and self.means else None
+        corrected = "-corrected" if means else ""
+        made = self._quantize(scheme, f"{way.rule}{corrected}", ranges, kept, means)
+        return replace(made, tools=(*made.tools, ("ranges", way.rule)), way=way)
+
+    def _quantize(
+        self,
+        scheme: SchemeName,
+        how: str,
+        ranges: Ranges | None,
+        kept: Kept,
+        means: Means | None,
+    ) -> _Made:
+        base = self.model.path
+        out = self.trial.folder / f"{scheme}-{how}-{self.model.sha256[:8]}.tflite"
+        tools = quantize_by_recipe(base, scheme, ranges, out, kept, means)
+        return _Made(out, base, "ai-edge-quantizer", tools)
 
     def _by_tensorflow(self, scheme: SchemeName) -> tuple[Variant, ...]:
         """TensorFlow's variant; none when it fails: the other engine's is there already."""
         try:
             made = quantize_by_tensorflow(self.model, scheme, self.trial.samples, self.trial.folder)
-            return (self._try(_Made(made.path, "tensorflow", made.made_by)),)
+            return (self._try(_Made(made.path, self.model.path, "tensorflow", made.made_by)),)
         except (UserError, ChildCrashed, StepFailed, KeyError):
             traceback.print_exc(file=sys.stderr)  # into the job's log
             return ()
@@ -156,7 +208,7 @@ class Kiln:
     def _try(self, made: _Made) -> Variant:
         run = run_on(made.path, self.trial.samples, FAST, self.trial.folder)
         seen = None if run.refused is not None else score(run.outputs, self.trial)
-        return Variant(made.path, made.engine, made.tools, run, seen, made.way)
+        return Variant(made.path, made.base, made.engine, made.tools, run, seen, made.way)
 
 
 def nearest(variants: Sequence[Variant], samples: int) -> Variant:
@@ -183,7 +235,7 @@ def _rules(scheme: SchemeName) -> Sequence[RangeRule]:
     return tuple(SAMPLE_RULES) if scheme == "int16x8" else get_args(RangeRule)
 
 
-def _known(calibration: Calibration | None) -> Calibration:
-    if calibration is None:
-        raise ValueError("a calibrated scheme without calibration")
-    return calibration
+def _known(needed: T | None) -> T:
+    if needed is None:
+        raise ValueError("a calibrated scheme without calibration, or without the model for it")
+    return needed

@@ -1,0 +1,130 @@
+"""Models that plain int8 breaks, and what the search makes of them.
+
+`breaking.py FOLDER [NAME…]`: trains them (breaking_models.py) where FOLDER does not have them yet,
+converts, fuses, quantizes, and prints a table: float, plain int8, int16x8 and what the search found,
+on LiteRT and on the target's runtime. Plain int8 is what everybody makes: ranges by extremes,
+biases as they are, by EdgeKiln's own base.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from edgekiln.child import run_step
+from edgekiln.core.accuracy import Candidate, QuantResult
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.files import fingerprint
+from edgekiln.core.fusion import FusionResult
+from edgekiln.core.model import ModelSource
+from edgekiln.core.plans import ConvertPlan, FusionPlan, Limit, QuantPlan
+
+TARGET = "rdk-x5"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What may be lost, and of what."""
+
+    limit: float
+    on: Limit
+
+
+# One point of accuracy; one answer in a hundred; for values 5 % of their size
+CASES = {
+    "detector": Case(0.05, "accuracy"),
+    "unequal": Case(0.01, "accuracy"),
+    "silu": Case(0.01, "agreement"),
+    "bilstm": Case(0.01, "agreement"),
+    "attention": Case(0.01, "agreement"),
+    "autoencoder": Case(0.05, "accuracy"),
+}
+
+
+def float_model(folder: Path) -> Artifact:
+    """Converted and fused as the wizard does it unless told otherwise."""
+    source = folder / "saved_model"
+    inputs = ModelSource(source, "saved-model", fingerprint(source))
+    made = run_step("convert", inputs, ConvertPlan(), folder, Artifact)
+    return run_step("fuse", made, FusionPlan(timed=0), folder, FusionResult).artifact
+
+
+def quantized(folder: Path, case: Case) -> QuantResult:
+    """The step as the product runs it."""
+    data = DataSource(folder / "calibration.npz")
+    plan = QuantPlan(
+        data,
+        replace(data, path=folder / "evaluation.npz"),
+        TARGET,
+        ("int8-float-io", "int16x8", "mixed"),
+        Preprocessing(),
+        max_drop=case.limit,
+        limit_on=case.on,
+    )
+    return run_step("quantize", float_model(folder), plan, folder, QuantResult)
+
+
+def figure(accuracy: float | None, agreement: float | None, error: float | None) -> str:
+    """Whatever there is of the three."""
+    if error is not None:
+        return f"error {error:.1%}"
+    shares = [f"{share:.1%}" for share in (accuracy, agreement) if share is not None]
+    return "/".join(shares) or "-"
+
+
+def row(name: str, candidate: Candidate) -> str:
+    """One line of the table."""
+    report, target = candidate.report, candidate.on_target
+    size = candidate.artifact.size_bytes / 1000 if candidate.artifact else 0
+    seen = "-" if report is None else figure(report.accuracy, report.agreement, report.error)
+    there = "-"
+    if target is not None:
+        there = figure(target.accuracy, target.agreement, None)
+        there += f" same {target.same_as_fast:.0%} n={target.samples}"
+    kept = f"{len(candidate.kept)} of {candidate.operators}" if candidate.kept else ""
+    why = "" if candidate.verdict.usable else f"  not usable: {candidate.verdict.why_not}"
+    return f"{name:<14} {size:8.1f} kB  {seen:<20} {there:<32} {kept}{why}"
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Train what is missing, then one table a model."""
+    missing = [name for name in names if not (folder / name / "evaluation.npz").exists()]
+    if missing:
+        script = str(Path(__file__).with_name("breaking_models.py"))
+        subprocess.run([sys.executable, script, str(folder), *missing], check=True)
+    for name in names:
+        case = CASES[name]
+        began = time.perf_counter()
+        result = quantized(folder / name, case)
+        took = time.perf_counter() - began
+        print(
+            f"\n{name}: at most {case.limit:.0%} of {case.on}; {took:.0f} s, "
+            f"{len(result.attempts)} tried, load {os.getloadavg()[0]:.1f}"
+        )
+        report = result.float_report
+        assert report is not None
+        print(f"{'float':<14} {'':8}     {figure(report.accuracy, None, None)} n={report.samples}")
+        for candidate in result.candidates:
+            print(row(candidate.scheme, candidate))
+        for attempt in result.attempts:
+            print(
+                "   ",
+                attempt.scheme,
+                len(attempt.kept),
+                attempt.loss,
+                attempt.size_bytes,
+                attempt.within,
+                attempt.usable,
+            )
+        print("   ", result.chosen, result.reason, [str(n) for n in result.notes])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:] or list(CASES))

@@ -1,0 +1,113 @@
+"""The whole step `quantize` with its search on a MobileNetV2 of 224 x 224 pixels, 200 calibration
+and 200 evaluation pictures: `search.py FOLDER first|second`.
+
+`first`: into a fresh store, so with laying the data, calibration and every scheme of a plan as it is
+by default. `second`: with another limit, from what the first one has left. Prints the seconds.
+
+The weights are random, the BatchNorms have the statistics of the data, and the last layer is solved
+for it (ridge regression): a classifier of enlarged handwritten digits without hours of training.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekiln.child import run_step
+from edgekiln.core.accuracy import QuantResult
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.files import fingerprint
+from edgekiln.core.model import ModelSource
+from edgekiln.core.plans import ConvertPlan, QuantPlan
+
+SAMPLES = 200
+LIMITS = {"first": 0.01, "second": 0.02}
+
+
+def make(folder: Path) -> None:
+    """The SavedModel and the data, once."""
+    import keras
+    import tensorflow as tf
+    from sklearn.datasets import load_digits
+
+    keras.utils.set_random_seed(7)
+    source, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(source))[:800]
+    source, y = source[order].reshape(-1, 8, 8, 1).astype(np.float32), y[order].astype(np.int64)
+    x = tf.repeat(tf.image.resize(source / 8 - 1, (224, 224)), 3, axis=-1).numpy()
+    body = keras.applications.MobileNetV2(
+        (224, 224, 3), weights=None, include_top=False, pooling="avg"
+    )
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    body(x[-64:], training=True)
+    features = body.predict(x, 64, verbose=0)
+    head = keras.layers.Dense(10, activation="softmax")
+    model = keras.Model(body.input, head(body.output))
+    head.set_weights(solved(features[2 * SAMPLES :], y[2 * SAMPLES :]))
+    seen = model.predict(x[:SAMPLES], verbose=0).argmax(1)
+    print("float accuracy", (seen == y[:SAMPLES]).mean())
+    model.export(folder / "saved_model", verbose=False)
+    np.savez(folder / "evaluation.npz", x=x[:SAMPLES], y=y[:SAMPLES])
+    np.savez(folder / "calibration.npz", x=x[SAMPLES : 2 * SAMPLES], y=y[SAMPLES : 2 * SAMPLES])
+
+
+def solved(features: Any, y: Any) -> list[Any]:
+    """Weights and bias of the logits by ridge regression on one-hot answers."""
+    wanted = 10.0 * np.eye(10, dtype=np.float32)[y]
+    middle = features.mean(0)
+    centred = features - middle
+    gram = centred.T @ centred
+    weights = np.linalg.solve(
+        gram + 1e-5 * np.trace(gram) / len(gram) * np.eye(len(gram)), centred.T @ wanted
+    )
+    return [weights, wanted.mean(0) - middle @ weights]
+
+
+def model_in(folder: Path) -> Artifact:
+    """The float model, converted once."""
+    source = folder / "saved_model"
+    inputs = ModelSource(source, "saved-model", fingerprint(source))
+    return run_step("convert", inputs, ConvertPlan(), folder / "float", Artifact)
+
+
+def search(folder: Path, part: str) -> float:
+    """Seconds of the step as the product runs it."""
+    store, model = folder / "store", model_in(folder)
+    if part == "first":
+        shutil.rmtree(store, ignore_errors=True)
+    data = DataSource(folder / "calibration.npz")
+    evaluation = DataSource(folder / "evaluation.npz")
+    plan = QuantPlan(
+        data, evaluation, "rdk-x5", preprocessing=Preprocessing(), max_drop=LIMITS[part]
+    )
+    began = time.perf_counter()
+    result = run_step("quantize", model, plan, store, QuantResult, tell(began))
+    took = time.perf_counter() - began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"# {part}: {took:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of CPU")
+    for attempt in result.attempts:
+        print("#", attempt.scheme, len(attempt.kept), attempt.loss, attempt.within, attempt.usable)
+    return took
+
+
+def tell(began: float) -> Any:
+    def report(fraction: float | None, text: Any, attempt: Any = None) -> None:
+        print(f"# {time.perf_counter() - began:6.1f} s {text} {'*' if attempt else ''}", flush=True)
+
+    return report
+
+
+if __name__ == "__main__":
+    kept = Path(sys.argv[1])
+    if not (kept / "evaluation.npz").exists():
+        make(kept)
+    print(search(kept, sys.argv[2]))
