@@ -122,7 +122,7 @@ def _verdict(words: Words, result: QuantResult, candidate: Candidate) -> Cell:
     if _loses_more(result, candidate):
         return Cell("◇ " + words("loses more than the limit"), "warn", tip=usable)
     if candidate.is_slower:
-        return Cell("◇ " + words("slower than float"), "warn", tip=usable)
+        return Cell("◇ " + words("usable; slower than float here"), "warn", tip=usable)
     return Cell("✓ " + usable, "good")
 
 
