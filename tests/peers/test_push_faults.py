@@ -143,7 +143,7 @@ def test_disk_too_small(
 def test_disk_full_in_mid_upload(
     sshd: Sshd, bundles: Bundles, plan: DeployPlan, disk: Path, live: str, tmp_path: Path
 ) -> None:
-    def fill(fraction: float | None, text: Text) -> None:
+    def fill(fraction: float | None, text: Text, found: object = None) -> None:
         if text.template.startswith("Sent") and not (disk / "ballast").exists():
             (disk / "ballast").write_bytes(bytes(36 << 20))
 
@@ -187,7 +187,7 @@ def test_connection_reset_after_the_switch(
     """Nobody can say whether it is live, so nobody claims it; it had passed its check before."""
     with Relay(sshd.port, "reset", 1 << 40) as relay:
 
-        def cut(fraction: float | None, text: Text) -> None:
+        def cut(fraction: float | None, text: Text, found: object = None) -> None:
             if "after the switch" in text.template:
                 relay.cut()
 
@@ -242,7 +242,7 @@ def test_file_corrupted_on_the_box(
         / f"edgekiln/{plan.app}/releases/{bundles.large.manifest.release}.part/model.tflite"
     )
 
-    def flip(fraction: float | None, text: Text) -> None:
+    def flip(fraction: float | None, text: Text, found: object = None) -> None:
         if text.template.startswith("Comparing"):
             with model.open("r+b") as file:
                 file.seek(3 << 20)
@@ -304,7 +304,7 @@ def test_two_pushes_at_once(
     """While the first one sends, a second engineer is told who is at it."""
     seen: list[PushResult] = []
 
-    def intrude(fraction: float | None, text: Text) -> None:
+    def intrude(fraction: float | None, text: Text, found: object = None) -> None:
         if text.template.startswith("Sent") and not seen:
             seen.append(push_to(sshd.contact(), bundles.first, plan, tmp_path))
 

@@ -23,7 +23,7 @@ def test_push_twice_roll_back_and_forward(
 ) -> None:
     contact, told = sshd.contact(), []
 
-    def report(fraction: float | None, text: Text) -> None:
+    def report(fraction: float | None, text: Text, found: object = None) -> None:
         told.append(fraction)
 
     first = push(PushInputs(contact, bundles.first.path), plan, tmp_path, report)

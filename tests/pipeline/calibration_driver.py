@@ -106,7 +106,7 @@ def calibrated(pause: float) -> Any:
     """Where it began (as a share), and the sums of what it found."""
     told: list[float] = []
 
-    def report(fraction: float | None, text: Text) -> None:
+    def report(fraction: float | None, text: Text, found: object = None) -> None:
         told.append(fraction or 0.0)
         time.sleep(pause)
 

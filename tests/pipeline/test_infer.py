@@ -178,7 +178,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[float | None, Text]] = []
     run_model(
         tmp_path / "m.tflite", tmp_path / "s.npz", "litert", tmp_path / "o.npz", tmp_path,
-        lambda fraction, text: told.append((fraction, text)),
+        lambda fraction, text, found=None: told.append((fraction, text)),
     )  # fmt: skip
     assert str(told[0][1]) == "Sample 1 of 5"
 
