@@ -55,15 +55,20 @@ class Sshd:
     def reflash(self) -> None:
         """Another identity, in the same process."""
         assert self._child is not None
-        before = self.host_key(self._device())
+        before, starts = self.host_key(self._device()), self._starts()
         self._new_host_key()
         self._child.send_signal(signal.SIGHUP)
         for _ in range(100):
-            with suppress(UserError):
-                if self.host_key(self._device()) != before:
-                    return
+            # Until it listens anew the old one may answer with the new key, and be gone right after
+            if self._starts() > starts:
+                with suppress(UserError):
+                    if self.host_key(self._device()) != before:
+                        return
             time.sleep(0.05)
         raise RuntimeError("sshd keeps its key")
+
+    def _starts(self) -> int:
+        return (self.folder / "sshd.log").read_text().count("Server listening")
 
     def _new_host_key(self) -> None:
         for name in ("host", "host.pub"):
