@@ -91,7 +91,7 @@ def case_of(name: str, saved_model: Path, data: Path, other: Path, root: Path) -
     folder.mkdir()
     few = _samples(model, data, made.preprocessing, GATE_SAMPLES, folder / "few.npz")
     fresh = _samples(
-        model, other, made.preprocessing, GATE_SAMPLES + FRESH, folder / "fresh.npz", FRESH
+        model, other, made.preprocessing, GATE_SAMPLES + FRESH, folder / "fresh.npz", GATE_SAMPLES
     )
     reference = run_on(model.path, few, FAST, folder).outputs
     main = model.signature.outputs[0].name
@@ -113,14 +113,14 @@ def case_of(name: str, saved_model: Path, data: Path, other: Path, root: Path) -
 
 
 def _samples(
-    model: Artifact, data: Path, how: Preprocessing, count: int, out: Path, last: int = 0
+    model: Artifact, data: Path, how: Preprocessing, count: int, out: Path, skip: int = 0
 ) -> Path:
-    """The first `count` samples, or of them the `last`, as the model is fed."""
+    """The first `count` samples without the first `skip`, as the model is fed."""
     write_samples(
         DataSource(data, limit=count), how, model.signature, out, lambda _fraction, _text: None
     )
-    if last:
-        save_arrays(out, {name: rows[-last:] for name, rows in load_arrays(out).items()})
+    if skip:
+        save_arrays(out, {name: rows[skip:] for name, rows in load_arrays(out).items()})
     return out
 
 
