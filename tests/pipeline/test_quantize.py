@@ -278,3 +278,48 @@ def test_the_second_engine_makes_what_the_board_runs(tmp_path: Path) -> None:
     )
     scores = run_file(artifact.path, {"x": x}, tmp_path, "tflite-runtime")["out0"]
     assert (scores.argmax(axis=1) == y).mean() >= 0.95
+
+
+def test_without_data_latency_is_told_and_nothing_else(tmp_path: Path) -> None:
+    inputs = made(tmp_path)
+    plan = replace(
+        inputs.plan("float16", "int8"), calibration=None, evaluation=None, goal="latency"
+    )
+    result = fire(inputs.artifact, plan, tmp_path / "root")
+    assert result.random
+    assert result.sensitivity is None
+    assert result.chosen is not None
+    assert "unknown without data" in str(result.reason)
+    for candidate in result.candidates:
+        assert candidate.report is not None
+        assert candidate.report.median_ms > 0
+        assert candidate.report.accuracy is None
+        assert candidate.report.agreement is None
+        assert candidate.on_target is None
+    assert all(attempt.loss is None for attempt in result.attempts)
+
+
+def test_the_limit_may_be_on_agreement(tmp_path: Path) -> None:
+    inputs = made(tmp_path)
+    plan = replace(inputs.plan("float16", "int8"), limit_on="agreement", max_drop=0.0)
+    result = fire(inputs.artifact, replace(plan, search_seconds=0.0), tmp_path / "root")
+    losses = {a.scheme: a.loss for a in result.attempts}
+    for candidate in result.candidates:
+        assert candidate.report is not None
+        assert candidate.report.agreement is not None
+        assert losses[candidate.scheme] == pytest.approx(1 - candidate.report.agreement)
+
+
+def test_operators_kept_by_hand_are_not_int8(tmp_path: Path) -> None:
+    inputs = made(tmp_path)
+    first = read_graph(inputs.artifact.path).main.operators[0].outputs[0].name
+    plan = replace(inputs.plan("int8"), kept=((first, "float32"),))
+    result = fire(inputs.artifact, plan, tmp_path / "root")
+    mixed = result.candidate("mixed")
+    assert mixed.kept == ((first, "float32"),)
+    assert mixed.artifact is not None
+    kept = read_graph(mixed.artifact.path).main.operators[0]
+    assert kept.name == "CONV_2D"
+    assert kept.inputs[1] is not None
+    assert kept.inputs[1].dtype == "float32"
+    assert mixed.verdict.usable, str(mixed.verdict.why_not)

@@ -32,14 +32,20 @@ def judge(
     root: Path,
     preprocessing: Preprocessing,
     report: Report = silent,
+    *,
+    is_reference: bool = False,
 ) -> AccuracyReport:
-    """Accuracy of `artifact` and its agreement with `float_scores` [samples, classes].
+    """Accuracy of `artifact` and its agreement with `float_scores` [samples, classes]; with its own
+    where it is the model that others are to agree with.
 
     Scores, predictions and labels go to an `.npz` in `out_dir`. A model without class scores has
     neither accuracy nor agreement. UserError when the runtime refuses the model.
     """
     raw, joined, ran = _run(artifact, samples.path, runtime, out_dir, root, report)
     labels = np.asarray(samples.labels, np.int64)
+    if is_reference:
+        own = metrics.scores_of(raw, bool((labels >= 0).any()))
+        float_scores = raw if own is None else own
     values = float_scores is not None and float_scores[0].size == 1
     scores = None if values else metrics.scores_of(raw, bool((labels >= 0).any()))
     predicted = np.full(len(labels), metrics.UNDECIDED) if scores is None else metrics.top1(scores)

@@ -154,7 +154,16 @@ class _Firing:
         table, known = self.inputs.table, self.inputs.float_report
         scores = None if known is None else _scores(known)
         samples, preprocessing = table.evaluation, table.preprocessing
-        report = judge(artifact, samples, scores, FAST, self.out_dir, self.work, preprocessing)
+        report = judge(
+            artifact,
+            samples,
+            scores,
+            FAST,
+            self.out_dir,
+            self.work,
+            preprocessing,
+            is_reference=known is None,
+        )
         return _withheld(report) if table.random else report
 
     def _on_target(

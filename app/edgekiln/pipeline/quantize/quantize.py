@@ -140,7 +140,7 @@ def _sense(batch: Batch, made: _Made, report: Report) -> tuple[_Made, Sensitivit
     be told, a note says why."""
     integers = [c.artifact for c in made.candidates if c.scheme in INTEGER]
     int8 = next((artifact for artifact in integers if artifact is not None), None)
-    if int8 is None:
+    if int8 is None or batch.table.random:
         return made, None
     try:
         inputs = SensitivityInputs(_base_of(int8, batch), int8, batch.table.calibration.path)
