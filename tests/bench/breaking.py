@@ -1,8 +1,8 @@
 """Models that plain int8 breaks, and what the search makes of them.
 
 `breaking.py FOLDER [NAME…]`: trains them (breaking_models.py) where FOLDER does not have them yet,
-converts, fuses, quantizes, and prints a table: float, plain int8, int16x8 and what the search found,
-on LiteRT and on the target's runtime. Plain int8 is what everybody makes: ranges by extremes,
+converts, fuses, quantizes, and prints a table: float, plain int8, int16x8 and what the search
+found, on LiteRT and on the target's runtime. Plain int8 is what everybody makes: ranges by extremes,
 biases as they are, by EdgeKiln's own base.
 """
 

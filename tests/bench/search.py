@@ -1,8 +1,8 @@
 """The whole step `quantize` with its search on a MobileNetV2 of 224 x 224 pixels, 200 calibration
 and 200 evaluation pictures: `search.py FOLDER first|second`.
 
-`first`: into a fresh store, so with laying the data, calibration and every scheme of a plan as it is
-by default. `second`: with another limit, from what the first one has left. Prints the seconds.
+`first`: into a fresh store, so with laying the data, calibration and every scheme of a plan as it
+is by default. `second`: with another limit, from what the first one has left. Prints the seconds.
 
 The weights are random, the BatchNorms have the statistics of the data, and the last layer is solved
 for it (ridge regression): a classifier of enlarged handwritten digits without hours of training.

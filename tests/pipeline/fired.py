@@ -49,9 +49,9 @@ class Made:
     def plan(
         self, *schemes: SchemeName, target: str = "rdk-x5", evaluation: bool = True
     ) -> QuantPlan:
-        """A plan for all schemes unless told."""
+        """A plan for all schemes unless told; operators to keep are searched for elsewhere."""
         data = self.evaluation if evaluation else None
-        return QuantPlan(self.calibration, data, target, schemes or SCHEMES)
+        return QuantPlan(self.calibration, data, target, schemes or SCHEMES, search_seconds=0.0)
 
 
 def made(folder: Path, dead: int = 0, calibration: int = 120) -> Made:

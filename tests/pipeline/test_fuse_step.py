@@ -58,7 +58,7 @@ def test_a_fused_model_is_smaller_equal_and_proven(
     artifact: Artifact, out: Path, tmp_path: Path
 ) -> None:
     told: list[tuple[float | None, Text]] = []
-    result = fuse(artifact, FusionPlan(), out, lambda f, t: told.append((f, t)))
+    result = fuse(artifact, FusionPlan(), out, lambda f, t, _=None: told.append((f, t)))
     assert (result.before.operators, result.after.operators) == (6, 3)
     assert [(p.name, p.applied) for p in result.passes if p.applied] == [
         ("affine-forward", 1),

@@ -44,7 +44,7 @@ def gated(fired: dict[SchemeName, Artifact], scheme: SchemeName, on: str, folder
     x = np.random.default_rng(9).normal(size=(48, *SHAPE)).astype(np.float32)
     trial = trial_of(model, {"x": x}, folder)
     run = run_on(file.path, trial.samples, FAST, folder)
-    variant = Variant(file.path, "ai-edge-quantizer", file.made_by, run, None)
+    variant = Variant(file.path, model.path, "ai-edge-quantizer", file.made_by, run, None)
 
     def keep(item: Variant) -> Artifact:
         path = folder / "kept.tflite"
@@ -63,7 +63,7 @@ def test_the_silently_wrong_dense_is_lowered_to_a_right_one(
     assert taken.verdict.measured_on == "tflite-runtime 2.14.0"
     assert taken.verdict.float_error is not None
     assert taken.verdict.float_error < 0.05
-    assert "wrong numbers" in str(taken.verdict.lowered)
+    assert "refuses" in str(taken.verdict.lowered)
     graph = read_graph(taken.artifact.path)
     dense = [op for op in graph.main.operators if op.name == "FULLY_CONNECTED"]
     for operator in dense:
@@ -170,7 +170,6 @@ def test_a_dense_of_zeros_and_a_huge_bias_keep_their_numbers(tmp_path: Path) -> 
     assert bias.quantization is not None
     found = bias.array() * bias.quantization.scales[0]
     np.testing.assert_allclose(found, [5, -3, 0, 1], atol=1e-6)
-    assert operator.version == 4
 
 
 def test_an_operator_newer_than_it_needs_to_be_gets_its_plain_form() -> None:
@@ -194,7 +193,7 @@ def test_an_older_form_makes_the_runtime_take_it(tmp_path: Path) -> None:
     x = np.random.default_rng(3).normal(size=(40, *SHAPE)).astype(np.float32)
     trial = trial_of(model, {"x": x}, tmp_path)
     run = run_on(model.path, trial.samples, FAST, tmp_path)
-    variant = Variant(model.path, "none", (), run, None)
+    variant = Variant(model.path, model.path, "none", (), run, None)
     taken = gate_or_lower(
         variant, "float32", model, load_profile("rdk-x5"), trial,
         lambda item: replace(model, path=item.path),

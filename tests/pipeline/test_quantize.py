@@ -52,6 +52,7 @@ def test_nothing_but_the_candidates_and_their_figures_is_left(
     scores = {c.report.outputs.name for c in result.candidates if c.report is not None}
     assert result.float_report is not None
     expected = {f"{scheme}.tflite" for scheme in SCHEMES} | scores | {"result.json"}
+    expected.add("calibration.npz")
     assert {p.name for p in folder.iterdir()} == expected | {result.float_report.outputs.name}
     assert result.float_report.outputs.is_file()
 

@@ -86,7 +86,7 @@ def test_a_cluster_finds_what_this_computer_finds(cluster: str, tmp_path: Path) 
     here = fire(inputs.artifact, plan, tmp_path / "here")
     there = fire(inputs.artifact, replace(plan, cluster=cluster), tmp_path / "root")
     assert _figures(there) == _figures(here)
-    assert there.chosen == here.chosen == "int8"
+    assert there.chosen == here.chosen is not None
     done = [
         list((tmp_path / name / "home/cluster/artifacts").glob("candidate-*/result.json"))
         for name in ("one", "two")

@@ -99,7 +99,7 @@ def test_goal_and_data_become_the_plan(
     assert plan.calibration.limit == 64
     assert (plan.search_seconds, plan.cluster) == (90.0, "tcp://10.0.0.2:8786")
     stop(qtbot, desk)
-    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice)
+    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice, desk.netron)
     assert again.quant_draft == desk.quant_draft
 
 
@@ -250,7 +250,7 @@ def test_operators_are_switched_by_hand(
     assert desk.quant_draft.kept[-1] == (states.sensitivity().ranking[1], "int16x8")
     qtbot.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert len(desk.quant_draft.kept) == 6
-    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice)
+    again = Desk(Workspace(desk.workspace.root), desk.lanes, desk.practice, desk.netron)
     assert again.quant_draft.switches == ((worst, "float32"),)
     click(qtbot, window, "again-kept")
     assert last_plan(desk).kept == (*found, (worst, "float32"))
@@ -435,10 +435,12 @@ def test_each_form_once_as_said_last() -> None:
 
 def test_a_step_of_the_search_is_judged_by_its_loss() -> None:
     terms = Terms()
-    tried = replace(states.attempt("mixed", 10, 0.001, 1.0, 2), usable=False, within=True)
+    tried = replace(
+        states.attempt("mixed", 10, 0.001, 1.0, 2), usable=False, within=True, gated=False
+    )
     assert kind_of(tried, terms) == "holds"
     assert kind_of(replace(tried, loss=0.2, within=False), terms) == "loses"
-    assert kind_of(replace(tried, within=False), terms) == "unusable"
+    assert kind_of(replace(tried, within=False, gated=True), terms) == "unusable"
     plain = states.attempt("int8", 10, 0.2, 1.0, usable=False)
     assert kind_of(plain, terms) == "unusable"
 
