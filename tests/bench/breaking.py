@@ -2,8 +2,8 @@
 
 `breaking.py FOLDER [NAME…]`: trains them (breaking_models.py) where FOLDER does not have them yet,
 converts, fuses, quantizes, and prints a table: float, plain int8, int16x8 and what the search
-found, on LiteRT and on the target's runtime. Plain int8 is what everybody makes: ranges by extremes,
-biases as they are, by EdgeKiln's own base.
+found, on LiteRT and on the target's runtime. Plain int8 is what everybody makes: ranges by
+extremes, biases as they are, by EdgeKiln's own base.
 """
 
 from __future__ import annotations
