@@ -22,7 +22,9 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 Array = Any
-Made = tuple[keras.Model, Array, Array | None]  # trained; all inputs; labels where it is a classifier
+Made = tuple[
+    keras.Model, Array, Array | None
+]  # trained; all inputs; labels where it is a classifier
 L = keras.layers
 EVALUATION, CALIBRATION = 400, 200
 CANVAS, CELLS = 160, 10
@@ -60,7 +62,9 @@ def detector() -> Made:
         if width > 8:
             h = L.ReLU(6.0)(norm(L.DepthwiseConv2D(3, stride, padding="same", use_bias=False)(h)))
             stride = 1
-        h = L.ReLU(6.0)(norm(L.Conv2D(width, 1 if width > 8 else 3, stride, padding="same", use_bias=False)(h)))
+        h = L.ReLU(6.0)(
+            norm(L.Conv2D(width, 1 if width > 8 else 3, stride, padding="same", use_bias=False)(h))
+        )
     boxes = L.Conv2D(24, 3, padding="same", activation="relu")(h)
     boxes = L.Rescaling(float(CANVAS))(L.Conv2D(4, 1, activation="sigmoid")(boxes))
     scores = L.Conv2D(24, 3, padding="same", activation="relu")(h)
@@ -107,7 +111,18 @@ def unequal() -> Made:
     do: each channel is scaled, the next layer's weights by the inverse. The same function."""
     picture = keras.Input((32, 32, 1))
     h = L.ReLU()(norm(L.Conv2D(16, 3, 2, padding="same", use_bias=False)(picture)))
-    for width, stride in ((24, 1), (32, 2), (32, 1), (48, 2), (48, 1), (48, 1), (64, 2), (64, 1), (64, 1), (64, 1)):
+    for width, stride in (
+        (24, 1),
+        (32, 2),
+        (32, 1),
+        (48, 2),
+        (48, 1),
+        (48, 1),
+        (64, 2),
+        (64, 1),
+        (64, 1),
+        (64, 1),
+    ):
         h = L.ReLU()(norm(L.DepthwiseConv2D(3, stride, padding="same", use_bias=False)(h)))
         h = L.ReLU()(norm(L.Conv2D(width, 1, use_bias=False)(h)))
     h = L.GlobalAveragePooling2D()(h)
@@ -150,7 +165,9 @@ def silu() -> Made:
     del spread
     picture = keras.Input((32, 32, 1))
     h = L.Activation("silu")(norm(L.Conv2D(16, 3, 2, padding="same", use_bias=False)(picture)))
-    for i, (width, stride) in enumerate(((16, 1), (24, 2), (24, 1), (40, 2), (40, 1), (64, 2), (64, 1))):
+    for i, (width, stride) in enumerate(
+        ((16, 1), (24, 2), (24, 1), (40, 2), (40, 1), (64, 2), (64, 1))
+    ):
         h = block(h, width, stride, i)
     h = L.GlobalAveragePooling2D()(L.Activation("silu")(norm(L.Conv2D(128, 1, use_bias=False)(h))))
     model = keras.Model(picture, L.Dense(10, activation="softmax")(h))

@@ -119,7 +119,9 @@ def test_a_second_engine_is_asked_only_where_it_could_win(seen: Score | None, go
 
 
 def variant(seen: Score | None) -> Variant:
-    return Variant(Path("v"), Path("f"), "ai-edge-quantizer", (), Run(InferResult("r", 1, 1.0), {}), seen)
+    return Variant(
+        Path("v"), Path("f"), "ai-edge-quantizer", (), Run(InferResult("r", 1, 1.0), {}), seen
+    )
 
 
 def test_within_noise_the_error_decides_beyond_it_the_accuracy() -> None:
