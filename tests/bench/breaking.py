@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,10 @@ from edgekiln.core.files import fingerprint
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.model import ModelSource
 from edgekiln.core.plans import ConvertPlan, FusionPlan, Limit, QuantPlan
+from edgekiln.core.report import silent
+from edgekiln.executor import executor
+from edgekiln.pipeline.quantize.batch import lay_batch
+from edgekiln.pipeline.quantize.variants import Way
 
 TARGET = "rdk-x5"
 
@@ -56,8 +61,8 @@ def float_model(folder: Path) -> Artifact:
     return run_step("fuse", made, FusionPlan(timed=0), folder, FusionResult).artifact
 
 
-def quantized(folder: Path, case: Case) -> QuantResult:
-    """The step as the product runs it."""
+def quantized(folder: Path, case: Case) -> tuple[Candidate, QuantResult]:
+    """Plain int8, and the step as the product runs it."""
     data = DataSource(folder / "calibration.npz")
     plan = QuantPlan(
         data,
@@ -68,7 +73,12 @@ def quantized(folder: Path, case: Case) -> QuantResult:
         max_drop=case.limit,
         limit_on=case.on,
     )
-    return run_step("quantize", float_model(folder), plan, folder, QuantResult)
+    model = float_model(folder)
+    with tempfile.TemporaryDirectory() as store:
+        result = run_step("quantize", model, plan, Path(store), QuantResult)
+        with executor(Path(store)) as where:
+            plain = lay_batch(model, plan, where, silent).submit("int8-float-io", way=Way())
+            return plain.result(), result
 
 
 def figure(accuracy: float | None, agreement: float | None, error: float | None) -> str:
@@ -86,7 +96,7 @@ def row(name: str, candidate: Candidate) -> str:
     seen = "-" if report is None else figure(report.accuracy, report.agreement, report.error)
     there = "-"
     if target is not None:
-        there = figure(target.accuracy, target.agreement, None)
+        there = figure(target.accuracy, target.agreement, target.error)
         there += f" same {target.same_as_fast:.0%} n={target.samples}"
     kept = f"{len(candidate.kept)} of {candidate.operators}" if candidate.kept else ""
     why = "" if candidate.verdict.usable else f"  not usable: {candidate.verdict.why_not}"
@@ -102,7 +112,7 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names:
         case = CASES[name]
         began = time.perf_counter()
-        result = quantized(folder / name, case)
+        plain, result = quantized(folder / name, case)
         took = time.perf_counter() - began
         print(
             f"\n{name}: at most {case.limit:.0%} of {case.on}; {took:.0f} s, "
@@ -111,6 +121,7 @@ def main(folder: Path, names: list[str]) -> None:
         report = result.float_report
         assert report is not None
         print(f"{'float':<14} {'':8}     {figure(report.accuracy, None, None)} n={report.samples}")
+        print(row("plain int8", plain))
         for candidate in result.candidates:
             print(row(candidate.scheme, candidate))
         for attempt in result.attempts:

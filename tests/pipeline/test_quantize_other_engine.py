@@ -22,7 +22,7 @@ class Stubborn(Kiln):
     def _by_recipe(self, scheme: Any, rule: Any = None) -> Any:
         raise TypeError("numpy boolean subtract")
 
-    def _by_tensorflow(self, scheme: Any) -> tuple[Variant, ...]:
+    def _by_tensorflow(self, scheme: Any, slow: bool = False) -> tuple[Variant, ...]:
         return self.other
 
 

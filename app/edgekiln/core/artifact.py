@@ -41,6 +41,7 @@ SPECIAL_SCHEMES: tuple[SchemeName, ...] = (
 CALIBRATED_SCHEMES: frozenset[SchemeName] = frozenset(
     ("int8", "int8-float-io", "int8-uint8-io", "int16x8", "mixed")
 )
+INTEGER: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int8-uint8-io"))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgekiln.child import ChildCrashed, StepFailed
 from edgekiln.core.accuracy import AccuracyReport, Candidate, TargetReport
-from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.artifact import INTEGER, Artifact, SchemeName
 from edgekiln.core.codec import encode
 from edgekiln.core.device import Profile
 from edgekiln.core.errors import UserError
@@ -101,10 +101,10 @@ class _Firing:
     def make(self) -> Variant:
         """Whatever the quantizer raises comes through."""
         known = self.inputs
-        root = store_of(self.out_dir)
-        kiln = Kiln.of(
-            known.model, known.calibration, known.means, known.table, self._trial(), root
-        )
+        root, trial = store_of(self.out_dir), self._trial()
+        if self.plan.way is not None or self.plan.scheme not in INTEGER:
+            trial = trial.short  # little to choose from, and the kernels of int16x8 are slow
+        kiln = Kiln.of(known.model, known.calibration, known.means, known.table, trial, root)
         if self.plan.scheme == "mixed" or self.plan.way is not None:
             way, kept = self.plan.way or Way(), self.plan.kept
             return kiln.make_one(self.plan.scheme, way, kept, tried=self.plan.gated)

@@ -15,6 +15,7 @@ from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.plans import FusionPlan
 
 _NAME = "equalize"
+_PROOF_SAMPLES = 4
 
 
 def equalized(model: Artifact, root: Path) -> Artifact | None:
@@ -23,7 +24,7 @@ def equalized(model: Artifact, root: Path) -> Artifact | None:
     Raises as `run_step` does.
     """
     others = tuple(info.name for info in FUSION_PASSES if info.name != _NAME and not info.asked)
-    plan = FusionPlan(skip=others, extra=(_NAME,), timed=0)
+    plan = FusionPlan(skip=others, extra=(_NAME,), samples=_PROOF_SAMPLES, timed=0)
     result = run_step("fuse", model, plan, root, FusionResult)
     applied = any(item.applied and not item.taken_back for item in result.passes)
     return result.artifact if applied else None

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from edgekiln.core.accuracy import Candidate
-from edgekiln.core.artifact import SchemeName
+from edgekiln.core.artifact import INTEGER
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
@@ -16,8 +16,6 @@ from edgekiln.pipeline.quantize.batch import Batch
 from edgekiln.pipeline.quantize.choose import loss_of
 from edgekiln.pipeline.quantize.search import Search, Tried
 from edgekiln.pipeline.quantize.variants import Way
-
-INTEGER: frozenset[SchemeName] = frozenset(("int8", "int8-float-io", "int8-uint8-io"))
 
 
 def is_wanted(batch: Batch, candidates: Sequence[Candidate]) -> bool:

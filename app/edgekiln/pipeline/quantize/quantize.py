@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekiln.core.accuracy import Candidate, QuantResult
-from edgekiln.core.artifact import Artifact
+from edgekiln.core.artifact import INTEGER, Artifact
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, store_of
 from edgekiln.core.plans import QuantPlan
@@ -24,7 +24,7 @@ from edgekiln.executor import executor
 from edgekiln.pipeline.quantize.batch import Batch, lay_batch
 from edgekiln.pipeline.quantize.choose import choose, choose_without_data
 from edgekiln.pipeline.quantize.equalized import equalized
-from edgekiln.pipeline.quantize.mixing import INTEGER, Mixing, is_wanted, way_of
+from edgekiln.pipeline.quantize.mixing import Mixing, is_wanted, way_of
 from edgekiln.pipeline.quantize.speed import time_beside_float
 from edgekiln.pipeline.quantize.variants import Way
 from edgekiln.profiles import load_profile

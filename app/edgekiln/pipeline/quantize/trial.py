@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,13 @@ class Trial:
         main = model.signature.outputs[0].name
         joined = joined_outputs(read_graph(model.path))
         return cls(samples.path, table.few, samples.labels, reference, main, folder, joined)
+
+    @property
+    def short(self) -> Trial:
+        """The trial on the few samples alone: for what there is no choice to be made from."""
+        reference = {name: rows[:GATE_SAMPLES] for name, rows in self.reference.items()}
+        labels = self.labels[:GATE_SAMPLES]
+        return replace(self, samples=self.few, labels=labels, reference=reference)
 
 
 @dataclass(frozen=True)

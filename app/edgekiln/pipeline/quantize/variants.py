@@ -23,7 +23,6 @@ from edgekiln.pipeline.data.arrays import load_arrays
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.quantize.bias_correction import Means
 from edgekiln.pipeline.quantize.calibrate import (
-    SAMPLE_RULES,
     Calibration,
     Ranges,
     for_bytes,
@@ -46,6 +45,7 @@ CHILDREN = 2  # interpreters at once
 # From here on a second engine (seconds of importing TensorFlow) has nothing to win.
 _GOOD_AGREEMENT = 0.99
 _GOOD_ERROR = 0.05
+_LONG_MS = 4000.0
 # Accuracies that differ by less, or by two samples, say nothing; the error decides then.
 _NOISE = 0.01
 _NOISE_SAMPLES = 2
@@ -166,8 +166,9 @@ class Kiln:
         best = nearest(tried, count)
         if not is_good(best.score) and best.way is not None and self.equal() is not None:
             tried += (self.make_one(scheme, replace(best.way, equalized=True)),)
-        if not is_good(nearest(tried, count).score):
-            tried += self._by_tensorflow(scheme)
+        best = nearest(tried, count)
+        if not is_good(best.score):
+            tried += self._by_tensorflow(scheme, _takes_long(best))
         return nearest(tried, count)
 
     def _by_recipe(self, scheme: SchemeName, way: Way | None = None, kept: Kept = ()) -> _Made:
@@ -196,10 +197,12 @@ class Kiln:
         tools = quantize_by_recipe(base, scheme, ranges, out, kept, means)
         return _Made(out, base, "ai-edge-quantizer", tools)
 
-    def _by_tensorflow(self, scheme: SchemeName) -> tuple[Variant, ...]:
-        """TensorFlow's variant; none when it fails: the other engine's is there already."""
+    def _by_tensorflow(self, scheme: SchemeName, slow: bool = False) -> tuple[Variant, ...]:
+        """TensorFlow's variant, of a `slow` model calibrated on few samples; none when it fails:
+        the other engine's is there already."""
+        samples = self.trial.few if slow else self.trial.samples
         try:
-            made = quantize_by_tensorflow(self.model, scheme, self.trial.samples, self.trial.folder)
+            made = quantize_by_tensorflow(self.model, scheme, samples, self.trial.folder)
             return (self._try(_Made(made.path, self.model.path, "tensorflow", made.made_by)),)
         except (UserError, ChildCrashed, StepFailed, KeyError):
             traceback.print_exc(file=sys.stderr)  # into the job's log
@@ -230,9 +233,15 @@ def is_good(seen: Score | None) -> bool:
     return seen.error <= _GOOD_ERROR or (seen.agreement or 0.0) >= _GOOD_AGREEMENT
 
 
+def _takes_long(variant: Variant) -> bool:
+    """Whether a run over all samples takes long; TensorFlow's calibration takes longer yet."""
+    run = variant.run
+    return run is not None and run.result.median_ms * run.result.samples > _LONG_MS
+
+
 def _rules(scheme: SchemeName) -> Sequence[RangeRule]:
     """16 bits are fine enough for every value: cutting some off gains nothing."""
-    return tuple(SAMPLE_RULES) if scheme == "int16x8" else get_args(RangeRule)
+    return ("extremes",) if scheme == "int16x8" else get_args(RangeRule)
 
 
 def _known(needed: T | None) -> T:
