@@ -63,6 +63,7 @@ STEPS: dict[str, Step] = {
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
+    "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from edgekiln.core.text import Text
+
 ChannelOrder = Literal["rgb", "bgr", "gray"]
 ResizeMethod = Literal["bilinear", "nearest", "bicubic", "area"]
 Framing = Literal["stretch", "crop", "letterbox"]
@@ -163,3 +165,75 @@ class Thumbnails:
     """One PNG per asked index, in that order."""
 
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class DataCheckPlan:
+    """`evaluation`: the data the first is compared with; `labels`: the model's classes, in the
+    order of its outputs, where they are known."""
+
+    evaluation: DataSource | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Samples that have one thing in common: `by` is class, size, or a table's column."""
+
+    by: str
+    value: str
+    samples: int
+    evaluation: int = 0
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A sample that cannot be read."""
+
+    sample: str
+    why: Text
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Samples that are the same bit by bit (`exact`) or to the eye. `across`: both to calibrate and
+    to evaluate; `disputed`: they have different labels."""
+
+    samples: tuple[str, ...]
+    exact: bool
+    across: bool
+    disputed: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far calibration and evaluation lie apart in one respect, 0…1, and from where on that is
+    more than chance (measures: `pipeline.data.drift`)."""
+
+    respect: str
+    distance: float
+    limit: float
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it is more than chance."""
+        return self.distance > self.limit
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What data is like. `strange`: labels the model does not have. At most a hundred samples and
+    groups of each kind are named; `unreadable_count` and the like count all."""
+
+    samples: int
+    evaluation_samples: int
+    slices: tuple[Slice, ...]
+    unreadable: tuple[Unreadable, ...]
+    unreadable_count: int
+    alike: tuple[Alike, ...]
+    exact_count: int
+    near_count: int
+    drift: tuple[Drift, ...]
+    strange: tuple[str, ...]
+    unlabelled: int
+    notes: tuple[Text, ...] = ()

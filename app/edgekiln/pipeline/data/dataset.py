@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.data.labels import UNLABELLED
 from edgekiln.pipeline.data.rows import Rows
 from edgekiln.pipeline.data.truth import Boxes, Truths
 
@@ -70,6 +71,12 @@ class DataSet:
     def column(self, name: str) -> tuple[str, ...]:
         """A table's column for the chosen samples."""
         return tuple(self.columns[name][i] for i in self.index)
+
+    def class_name(self, label: int) -> str:
+        """The name of a class, or its number where it has none; "" for no label."""
+        if label == UNLABELLED:
+            return ""
+        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
 
     def has_pixels(self, name: str = "") -> bool:
         """Whether the samples are pictures of values 0…255, to which preprocessing applies."""

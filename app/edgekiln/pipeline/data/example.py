@@ -32,6 +32,7 @@ Example = Mapping[str, Feature]
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF")
 _LABELS = ("image/class/label", "image/class/text")
 _BOX = "image/object/bbox/"
+_TRIED = 16  # records, for one that is whole and shows what all have
 _SIZES = ("height", "width", "depth", "channels")
 
 
@@ -93,7 +94,8 @@ def read_examples(path: Path, files: Sequence[Path], known: tuple[str, ...]) -> 
     beside `height` and `width`; else every feature of numbers, by its name. Labels: `label`,
     `image/class/label`, …; boxes: `image/object/bbox/…`."""
     records, notes = list_records(files)
-    first = _example(files[0], records.read(0), 0)
+    first = next((e for i in range(min(_TRIED, len(records))) if (e := _peeked(records, i))), None)
+    first = first or _example(files[0], records.read(0), 0)
     label = next((n for n in first if n in _LABELS or n.lower() in LABEL_NAMES), None)
     rows = _rows(records, first, label)
     if not rows:
