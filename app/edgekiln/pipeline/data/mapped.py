@@ -7,8 +7,10 @@ import gzip
 import math
 import shutil
 import tempfile
+import tokenize
 import zipfile
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -80,11 +82,11 @@ def check_room(path: Path, needed: int) -> None:
 def unzipped(path: Path, size: int) -> IO[bytes]:
     """A gzip file of exactly `size` bytes, unpacked; EOFError when it has fewer or more."""
     check_room(path, size)
-    with gzip.open(path) as packed:
-        file = _copied(packed, size)
+    with gzip.open(path) as packed, ExitStack() as on_error:
+        file = on_error.enter_context(_copied(packed, size))
         if packed.read(1):
-            file.close()
             raise EOFError(f"more than {size} bytes")
+        on_error.pop_all()
     return file
 
 
@@ -124,15 +126,16 @@ def _map_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -
 
 def _copied(stream: Any, size: int) -> IO[bytes]:
     """The next `size` bytes in an unnamed file, which goes when the last mapping of it goes."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller's)
-    left = size
-    while left and (chunk := stream.read(min(_CHUNK, left))):
-        file.write(chunk)
-        left -= len(chunk)
-    if left:
-        file.close()
-        raise EOFError(f"{left} bytes are missing")
-    file.flush()
+    with ExitStack() as on_error:
+        file = on_error.enter_context(tempfile.TemporaryFile())
+        left = size
+        while left and (chunk := stream.read(min(_CHUNK, left))):
+            file.write(chunk)
+            left -= len(chunk)
+        if left:
+            raise EOFError(f"{left} bytes are missing")
+        file.flush()
+        on_error.pop_all()
     return file
 
 
@@ -144,7 +147,10 @@ def _header(stream: Any, path: Path, name: str) -> tuple[Any, tuple[int, ...], b
     }.get(version)
     if read is None:
         raise ValueError(f"version {version} of .npy")
-    shape, order, dtype = read(stream)  # type: ignore[no-untyped-call]
+    try:
+        shape, order, dtype = read(stream)  # type: ignore[no-untyped-call]
+    except (tokenize.TokenError, RecursionError, MemoryError, TypeError) as error:
+        raise ValueError("its header is damaged") from error
     if dtype.hasobject:
         raise pickled(path, name)
     return dtype, shape, order

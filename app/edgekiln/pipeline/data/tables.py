@@ -62,6 +62,17 @@ def read_table(path: Path, known: tuple[str, ...] = ()) -> DataSet:
         first = next(table.rows, None)
         if first is None:
             raise unusable(path, say("The table is empty."), say("Choose another file."))
+        if table.header and len(table.header) != len(first[1]):
+            raise unusable(
+                path,
+                say(
+                    "Line {line} has {cells} cells, the header {names}.",
+                    line=first[0],
+                    cells=len(first[1]),
+                    names=len(table.header),
+                ),
+                say("Correct this line."),
+            )
         columns = _columns(table.header, first[1])
         if not columns.numbers:
             raise unusable(
