@@ -170,13 +170,16 @@ def _content(data: Any, root: Path) -> Any:
 
 
 def _data_fingerprint(path: Path) -> list[str]:
-    """Of the data, its name as reports give it, and a `labels.txt` beside it, which sets the order
-    of the classes."""
-    labels = path.parent / "labels.txt"
+    """Of the data, its name as reports give it, a `labels.txt` beside it, which sets the order of
+    the classes, and the labels that belong to a file by its name."""
+    beside = [path.parent / "labels.txt"]
+    if path.is_file() and path.suffix != ".npz":
+        kinds = (".npy", ".gz", "-ubyte")
+        beside += sorted(p for p in path.parent.iterdir() if p.name.endswith(kinds))
     return [
         fingerprint(path),
         "/".join(path.parts[-2:]),
-        fingerprint(labels) if labels.is_file() else "",
+        *(fingerprint(file) if file.is_file() else "" for file in beside if file != path),
     ]
 
 
