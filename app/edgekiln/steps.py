@@ -63,6 +63,7 @@ STEPS: dict[str, Step] = {
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
+    "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),
@@ -169,13 +170,16 @@ def _content(data: Any, root: Path) -> Any:
 
 
 def _data_fingerprint(path: Path) -> list[str]:
-    """Of the data, its name as reports give it, and a `labels.txt` beside it, which sets the order
-    of the classes."""
-    labels = path.parent / "labels.txt"
+    """Of the data, its name as reports give it, a `labels.txt` beside it, which sets the order of
+    the classes, and the labels that belong to a file by its name."""
+    beside = [path.parent / "labels.txt"]
+    if path.is_file() and path.suffix != ".npz":
+        kinds = (".npy", ".gz", "-ubyte")
+        beside += sorted(p for p in path.parent.iterdir() if p.name.endswith(kinds))
     return [
         fingerprint(path),
         "/".join(path.parts[-2:]),
-        fingerprint(labels) if labels.is_file() else "",
+        *(fingerprint(file) if file.is_file() else "" for file in beside if file != path),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from edgekiln.cli.fusion import check_places
 from edgekiln.cli.models import convert_plan, fusion_plan, preprocessing
 from edgekiln.cli.output import kilobytes, percent, plain
-from edgekiln.cli.run import Runner, check_file, check_writable, data_source, delivered
+from edgekiln.cli.run import Runner, check_file, check_writable, data_parts, data_source, delivered
 from edgekiln.core.accuracy import Candidate, QuantResult
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.bundle import Bundle, BundleInputs
@@ -32,7 +32,7 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     """Make, gate and judge the candidates; copy them where asked."""
     folder = Path(arguments.out).absolute()
     check_writable(folder)
-    calibration = data_source(arguments.calibration)
+    calibration, _ = data_parts(arguments)
     load_profile(arguments.target)  # a wrong name is told before the conversion
     chosen_preprocessing = preprocessing(arguments)
     fusing = fusion_plan(arguments, calibration, chosen_preprocessing)
@@ -62,8 +62,7 @@ def quant_plan(arguments: Namespace) -> QuantPlan:
         )
     share = arguments.agree
     return QuantPlan(
-        data_source(arguments.calibration),
-        data_source(arguments.evaluation),
+        *data_parts(arguments),
         arguments.target,
         tuple(dict.fromkeys(arguments.scheme or SCHEMES)),
         preprocessing(arguments),

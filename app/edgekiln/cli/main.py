@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, get_args
 
 from edgekiln import __version__, assets
 from edgekiln.child import StepFailed
-from edgekiln.cli import boxes, candidates, models, runtimes
+from edgekiln.cli import boxes, candidates, data, models, runtimes
 from edgekiln.cli.output import Output
 from edgekiln.cli.run import Runner, refused
 from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES
-from edgekiln.core.data import PRESETS
+from edgekiln.core.data import PRESETS, SOUND_PRESETS
 from edgekiln.core.errors import UserError
 from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.plans import Goal
@@ -149,6 +149,10 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     _model_options(quantize, "model", "MODEL")
     quantize.add_argument("--calibration", metavar="D", help="default: random numbers, no accuracy")
     quantize.add_argument("--evaluation", metavar="D")
+    quantize.add_argument(
+        "--split", type=float, metavar="SHARE",
+        help="calibrate on this share of --calibration, evaluate on the rest",
+    )  # fmt: skip
     quantize.add_argument("--target", default="this-computer", metavar="PROFILE")
     schemes = (*SCHEMES, *SPECIAL_SCHEMES)
     quantize.add_argument("--scheme", nargs="+", action="extend", choices=schemes, metavar="S")
@@ -176,6 +180,11 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--data", required=True, metavar="D")
     evaluate.add_argument("--runtime", metavar="R", default="litert", help="see “runtime list”")
 
+    check = _command(commands, common, "check-data", "say what data is like", data.check_data)
+    check.add_argument("data", metavar="D")
+    check.add_argument("--evaluation", metavar="D", help="data to compare it with")
+    check.add_argument("--labels", metavar="FILE", help="the model's classes, one a line")
+
     pack = _command(commands, common, "pack", "sign a candidate for a box", candidates.pack)
     pack.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
     pack.add_argument("--scheme", metavar="S", help="default: the recommended one")
@@ -188,7 +197,7 @@ def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) ->
     command.add_argument(name, metavar=metavar)
     command.add_argument("--signature", default="", metavar="KEY")
     command.add_argument("--pin", action="append", default=[], metavar="NAME=1,224,224,3")
-    names = ["none", *(preset.name for preset in PRESETS)]
+    names = ["none", *(preset.name for preset in (*PRESETS, *SOUND_PRESETS))]
     command.add_argument("--preprocessing", choices=names, help="default: found on labelled data")
 
 

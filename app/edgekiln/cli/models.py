@@ -16,7 +16,7 @@ from edgekiln.cli.run import (
     data_source,
 )
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
-from edgekiln.core.data import PRESETS, DataSource, Preprocessing
+from edgekiln.core.data import PRESETS, SOUND_PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.fusion import SourceLatency
 from edgekiln.core.model import InspectedModel, TensorSpec
@@ -90,7 +90,7 @@ def convert_plan(arguments: Namespace) -> ConvertPlan:
 
 def preprocessing(arguments: Namespace) -> Preprocessing | None:
     """The preset the user named; None lets the finder choose."""
-    named = {preset.name: preset for preset in (*PRESETS, Preprocessing())}
+    named = {preset.name: preset for preset in (*PRESETS, *SOUND_PRESETS, Preprocessing())}
     return named[arguments.preprocessing] if arguments.preprocessing else None
 
 

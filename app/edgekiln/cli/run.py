@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -80,6 +81,24 @@ class Runner:
 def data_source(path: str | None) -> DataSource | None:
     """The data at a path, absolute, so that a result names it wherever it is read."""
     return None if path is None else DataSource(Path(path).absolute())
+
+
+def data_parts(arguments: Namespace) -> tuple[DataSource | None, DataSource | None]:
+    """`--calibration` and `--evaluation`, or one source split into both by `--split`."""
+    first, second = data_source(arguments.calibration), data_source(arguments.evaluation)
+    share = arguments.split
+    if share is None:
+        return first, second
+    if first is None or second is not None or not 0 < share < 1:
+        raise UserError(
+            say("“--split {share}” cannot be done.", share=share),
+            say("It splits --calibration, without --evaluation, by a share between 0 and 1."),
+            say("Write it like --calibration D --split 0.2"),
+        )
+    return (
+        replace(first, part="calibration", share=share),
+        replace(first, part="evaluation", share=share),
+    )
 
 
 def copy_artifact(artifact: Artifact, target: Path) -> Artifact:

@@ -35,11 +35,21 @@ def fingerprint(path: Path) -> str:
     if path.is_file():
         return sha256(path)
     digest = hashlib.sha256()
-    for item in sorted(p for p in path.rglob("*") if p.is_file()):
-        stat = item.stat()
-        line = f"{item.relative_to(path).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+    for name, stat in _files_below(path, ""):
+        line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _files_below(folder: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:
+    """By name, folders among files, one folder at a time: there may be very many."""
+    with os.scandir(folder / name) as entries:
+        names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for own, below in names:
+        if below:
+            yield from _files_below(folder, f"{name}{own}/")
+        elif (file := folder / name / own).is_file():
+            yield f"{name}{own}", file.stat()
 
 
 @contextmanager

@@ -258,8 +258,6 @@ def _path_problems(path: Path | None) -> tuple[Text, ...]:
         return ()
     if not path.exists():
         return (say("{path} is not there any more.", path=str(path)),)
-    if path.is_file() and path.suffix != ".npz":
-        return (say("{name} is neither a folder nor an .npz file.", name=path.name),)
     return ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Literal
 
 WireKind = Literal["saved-model", "graph", "cut", "empty", "other"]
@@ -21,7 +22,7 @@ def wire_kind(data: bytes) -> WireKind:
     try:
         at = 0
         while at < len(data):
-            key, at = _varint(data, at)
+            key, at = varint(data, at)
             at = _skip(data, at, key & 7)
             fields.add((key >> 3, key & 7))
     except EOFError:
@@ -35,7 +36,24 @@ def wire_kind(data: bytes) -> WireKind:
     return "graph" if (1, _BYTES) in fields else "other"
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The fields of a serialized proto in their order: number, and an integer, or the bytes of
+    anything else. ValueError for what is no proto, EOFError for one that is cut off."""
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        end = _skip(data, at, key & 7)
+        if key & 7 == _VARINT:
+            yield key >> 3, varint(data, at)[0]
+        else:
+            if key & 7 == _BYTES:
+                at = varint(data, at)[1]
+            yield key >> 3, data[at:end]
+        at = end
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number at a place, and the place after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -49,9 +67,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _skip(data: bytes, at: int, kind: int) -> int:
     if kind == _VARINT:
-        return _varint(data, at)[1]
+        return varint(data, at)[1]
     if kind == _BYTES:
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
         at += size
     elif kind in (_FIXED32, _FIXED64):
         at += 4 if kind == _FIXED32 else 8

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgekiln.core.data import Preprocessing
+from edgekiln.core.data import SOUND_PRESETS, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import DYNAMIC, Signature, TensorSpec
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.data.dataset import DataSet
-from edgekiln.pipeline.data.pictures import fit
+from edgekiln.pipeline.data.features import features
+from edgekiln.pipeline.data.framing import fit
+from edgekiln.pipeline.data.rows import ArrayRows, not_finite
+from edgekiln.pipeline.data.sounds import Sounds
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,57 @@ class Intake:
 
     def take(self, data: DataSet, i: int, preprocessing: Preprocessing) -> Array:
         """Sample `i` as float32 of `shape`."""
+        rows = data.rows[self.array]
+        if isinstance(rows, Sounds):
+            return self.sound(preprocessing, *rows.hear(data.index[i]))
         raw = data.raw(i, self.array)
         if not self.pixels:
             scale, offset = preprocessing.absorbed or (1.0, 0.0)
             return (raw.astype(np.float32) * np.float32(scale) + np.float32(offset)).reshape(
                 self.shape
             )
-        value = apply(preprocessing, self.picture(raw))
-        return value.transpose(2, 0, 1) if self.channels_first else value
+        return self.value(preprocessing, raw)
 
-    def picture(self, raw: Array) -> Array:
+    def value(self, preprocessing: Preprocessing, raw: Array) -> Array:
+        """A raw picture as float32 of `shape`."""
+        value = apply(preprocessing, self.picture(raw, preprocessing))
+        return value.transpose(2, 0, 1) if self.first(preprocessing) else value
+
+    def picture(self, raw: Array, preprocessing: Preprocessing) -> Array:
         """The raw picture with the model's height, width and channels, still uint8."""
         pixels = raw.astype(np.uint8, copy=False)
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        height, width = self.shape[1:] if self.channels_first else self.shape[:2]
-        return fit(pixels, height, width, self.channels)
+        first = self.first(preprocessing)
+        height, width = self.shape[1:] if first else self.shape[:2]
+        return fit(pixels, height, width, self.shape[0 if first else 2], preprocessing)
+
+    def first(self, preprocessing: Preprocessing) -> bool:
+        """Whether channels go first: as the preprocessing says, else as the shape tells."""
+        if preprocessing.layout == "model":
+            return self.channels_first
+        return preprocessing.layout == "nchw"
+
+    def sound(self, preprocessing: Preprocessing, values: Array, rate: int) -> Array:
+        """A sound as float32 of `shape`; scale and offset come after the front end."""
+        end = preprocessing.sound
+        if end is None or not hears(preprocessing, self.shape):
+            raise UserError(
+                say("The preprocessing “{name}” does not fit the model.", name=preprocessing.name),
+                say(
+                    "It makes {found} of a sound; the model's input takes {shape}.",
+                    found=str(list(end.shape if end else ())),
+                    shape=str(list(self.shape)),
+                ),
+                say("Choose a front end that makes what the model takes."),
+            )
+        value = features(end, values, rate)
+        scale, offset = np.float32(preprocessing.scale[0]), np.float32(preprocessing.offset[0])
+        return (value * scale + offset).reshape(self.shape)
 
 
 def apply(preprocessing: Preprocessing, pixels: Array) -> Array:
-    """value = pixel * scale + offset per channel, float32, after the order of channels."""
+    """value = pixel * scale + offset per channel, float32, after the order of channels; rounded and
+    cut to the range of the preprocessing's type where that is one of whole numbers."""
     channels = pixels.shape[2]
     if not fits(preprocessing, channels):
         raise UserError(
@@ -68,11 +104,24 @@ def apply(preprocessing: Preprocessing, pixels: Array) -> Array:
         pixels = np.repeat(fit(pixels, pixels.shape[0], pixels.shape[1], 1), 3, axis=2)
     scale = np.asarray(preprocessing.scale, np.float32)
     offset = np.asarray(preprocessing.offset, np.float32)
-    return pixels.astype(np.float32) * scale + offset
+    value = pixels.astype(np.float32) * scale + offset
+    if preprocessing.dtype == "float32":
+        return value
+    limits = np.iinfo(preprocessing.dtype)
+    return np.asarray(np.rint(value).clip(limits.min, limits.max))
+
+
+def hears(preprocessing: Preprocessing, shape: tuple[int, ...]) -> bool:
+    """Whether what a front end makes of a sound is an input of `shape`, sizes of 1 aside."""
+    end = preprocessing.sound
+    return end is not None and [s for s in end.shape if s != 1] == [s for s in shape if s != 1]
 
 
 def fits(preprocessing: Preprocessing, channels: int) -> bool:
-    """Whether a preprocessing has as many factors as a picture has channels (or one for all)."""
+    """Whether a preprocessing has as many factors as a picture has channels (or one for all), and
+    an order of colours only for colours."""
+    if preprocessing.sound is not None or (preprocessing.channels == "bgr" and channels != 3):
+        return False
     return {len(preprocessing.scale), len(preprocessing.offset)} <= {1, channels}
 
 
@@ -107,22 +156,24 @@ def intake_of(data: DataSet, spec: TensorSpec, signature: Signature) -> Intake:
     """How `data` feeds the input `spec`; UserError when it cannot."""
     name = _array_for(data, spec, signature)
     shape = spec.shape[1:]
+    if data.has_sounds():
+        return Intake(name, _heard_shape(data, spec), False, False)
     if data.has_pixels(name):
         picture = _picture_shape(data, name, shape)
         if picture is not None:
             first = picture[0] in (1, 3) and picture[2] not in (1, 3, 4)
             _check_size(data, name, picture[1:] if first else picture[:2], spec)
             return Intake(name, picture, True, first)
-    if data.files:
+    if data.rows[name].shape is None:
         raise _wrong_shape(data.path, say("pictures"), spec)
     return _stored(data, name, spec)
 
 
 def _array_for(data: DataSet, spec: TensorSpec, signature: Signature) -> str:
-    if data.files:
+    if "" in data.rows:
         if len(signature.inputs) > 1:
             raise UserError(
-                say("A folder of pictures cannot feed this model."),
+                say("A folder of files cannot feed this model."),
                 say(
                     "It has {count} inputs: {names}",
                     count=len(signature.inputs),
@@ -131,16 +182,16 @@ def _array_for(data: DataSet, spec: TensorSpec, signature: Signature) -> str:
                 say("Use an .npz with one array per input name, and y."),
             )
         return ""
-    if spec.name in data.arrays:
+    if spec.name in data.rows:
         return spec.name
-    if len(signature.inputs) == 1 and ("x" in data.arrays or len(data.arrays) == 1):
+    if len(signature.inputs) == 1 and ("x" in data.rows or len(data.rows) == 1):
         return data.main
     raise UserError(
         say("The data in {path} does not name the model's inputs.", path=str(data.path)),
         say(
             "The model's inputs are {names}; the file has {arrays}.",
             names=_names(signature),
-            arrays=", ".join(data.arrays),
+            arrays=", ".join(data.rows),
         ),
         say("Use an .npz with one array per input name, and y."),
     )
@@ -160,7 +211,7 @@ def _picture_shape(data: DataSet, name: str, shape: tuple[int, ...]) -> tuple[in
     if DYNAMIC in shape:
         raw = data.raw(0, name)
         own = raw.shape if raw.ndim == 3 else (*raw.shape, 1)
-        if data.files and shape[0] in (1, 3) and shape[2] not in (1, 3, 4):
+        if not name and shape[0] in (1, 3) and shape[2] not in (1, 3, 4):
             own = (own[2], *own[:2])  # the model has the channels first, a picture file last
         shape = tuple(o if s == DYNAMIC else s for s, o in zip(shape, own, strict=True))
     return shape
@@ -168,24 +219,40 @@ def _picture_shape(data: DataSet, name: str, shape: tuple[int, ...]) -> tuple[in
 
 def _check_size(data: DataSet, name: str, size: tuple[int, ...], spec: TensorSpec) -> None:
     """Files are resized as a camera's pictures are; an array of another size is another model's."""
-    own = data.arrays[name].shape[1:] if not data.files else (*size, 1)
-    if own[:2] != size and own[1:] != size:
+    own = data.rows[name].shape
+    if own is not None and own[:2] != size and own[1:] != size:
         raise _wrong_shape(data.path, say("{shape} per sample", shape=str(list(own))), spec)
+
+
+def _heard_shape(data: DataSet, spec: TensorSpec) -> tuple[int, ...]:
+    """Open sizes from the first preset that fits the others."""
+    shape = spec.shape[1:]
+    for preset in SOUND_PRESETS:
+        own = preset.sound.shape if preset.sound else ()
+        wide = (*own, *(1,) * (len(shape) - len(own)))
+        if len(wide) == len(shape) and all(s in (o, DYNAMIC) for s, o in _pairs(shape, wide)):
+            return wide
+    if DYNAMIC in shape:
+        raise _wrong_shape(data.path, say("sounds"), spec)
+    return shape
 
 
 def _stored(data: DataSet, name: str, spec: TensorSpec) -> Intake:
-    array = data.arrays[name]
-    if array.dtype.kind not in "iufb":
+    rows = data.rows[name]
+    if rows.dtype.kind not in "iufb":
         raise UserError(
             say("The data in {path} cannot be used.", path=str(data.path)),
-            say("{name} holds {dtype}, not numbers.", name=name, dtype=str(array.dtype)),
+            say("{name} holds {dtype}, not numbers.", name=name, dtype=str(rows.dtype)),
             say("Save plain arrays of numbers: x of one shape and type, y as integers."),
         )
-    own = array.shape[1:]
+    own = rows.shape or ()
+    if isinstance(rows, ArrayRows) and rows.flat and math.prod(own) == math.prod(spec.shape[1:]):
+        own = spec.shape[1:]
     shape = tuple(o if s == DYNAMIC else s for s, o in _pairs(spec.shape[1:], own))
     if [s for s in shape if s != 1] != [s for s in own if s != 1]:
         raise _wrong_shape(data.path, say("{shape} per sample", shape=str(list(own))), spec)
-    _check_finite(array, name, data.path)
+    if isinstance(rows, ArrayRows):
+        _check_finite(rows.array, name, data.path)
     return Intake(name, shape, False, False)
 
 
@@ -196,17 +263,15 @@ def _pairs(wanted: tuple[int, ...], own: tuple[int, ...]) -> zip[tuple[int, int]
 
 
 def _check_finite(array: Array, name: str, path: Path) -> None:
-    if array.dtype.kind != "f":
-        return
-    bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
-    if bad.size:
+    count, first = not_finite(array)
+    if count:
         raise UserError(
             say("The data in {path} cannot be used.", path=str(path)),
             say(
                 "{name} holds NaN or infinite values in {count} samples, the first is {index}.",
                 name=name,
-                count=int(bad.size),
-                index=int(bad[0]),
+                count=count,
+                index=first,
             ),
             say("Remove these samples or repair what wrote them."),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from edgekiln.core.data import DataSource, OfferedSizes
@@ -34,9 +33,8 @@ def offer_sizes(inputs: DataSource, plan: SizePlan, out_dir: Path, report: Repor
 
 
 def _with_commonest_first(data: DataSet) -> DataSet:
-    if not data.files:
-        return data  # the rows of an array are all of one size
+    if not data.has_pixels() or data.rows[data.main].shape is not None:
+        return data  # of one size
     shapes = [data.raw(i).shape for i in range(len(data))]
     commonest = shapes.index(Counter(shapes).most_common(1)[0][0])
-    order = (commonest, *(i for i in range(len(data)) if i != commonest))
-    return replace(data, files=tuple(data.files[i] for i in order))
+    return data.pick((commonest, *(i for i in range(len(data)) if i != commonest)))

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-
-from edgekiln.core.data import PRESETS, DataSource, Preprocessing
+from edgekiln.core.data import PRESETS, SOUND_PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import fingerprint
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import Array, read_arrays, save_arrays, save_rows
-from edgekiln.pipeline.data.choose import choose
+from edgekiln.pipeline.data.arrays import Array, save_streams
+from edgekiln.pipeline.data.choose import chosen
 from edgekiln.pipeline.data.dataset import DataSet
-from edgekiln.pipeline.data.labels import UNLABELLED, check_range, labels_of, read_labels
-from edgekiln.pipeline.data.pictures import is_whole, list_pictures, too_many_broken
-from edgekiln.pipeline.data.prepare import Intake, check_bytes, intake_of
+from edgekiln.pipeline.data.labels import check_range
+from edgekiln.pipeline.data.prepare import Intake, check_bytes, hears, intake_of
+from edgekiln.pipeline.data.recognise import read_data
+from edgekiln.pipeline.data.refusal import BROKEN_SHARE, unusable
 
+T = TypeVar("T")
 _THREADS = 2
 _CHUNK = 64
-_BROKEN_SHARE = 0.5
-_NOT_INPUTS = frozenset(("y", "name", "names", "labels"))
 
 
 @dataclass(frozen=True)
@@ -50,25 +49,27 @@ class Samples:
 
 
 def open_data(source: DataSource, known: tuple[str, ...] = ()) -> DataSet:
-    """The samples of a folder of pictures or of an `.npz`, checked, `source.limit` applied.
+    """The samples a source asks for, checked as cheaply as their format allows; broken ones are
+    left out and named, up to a half. What kinds of data are read: `recognise`.
 
     `known`: class names in the order of the model's outputs, where they are known; a `labels.txt`
     in the folder or beside the data goes first. UserError for data that cannot be used.
     """
-    path = source.path
-    if path.is_dir():
-        return _open_folder(source, known)
-    if path.suffix == ".npz" and path.is_file():
-        return _open_archive(source, known)
-    why = (
-        say("This is neither a folder nor an .npz file.")
-        if path.exists()
-        else say("It does not exist.")
-    )
-    raise UserError(
-        say("There is no data at {path}.", path=str(path)),
-        why,
-        say("Choose a folder with one sub-folder of pictures per class, or an .npz with x and y."),
+    everything = read_data(source.path, known)
+    data = everything.pick(chosen(everything.labels, source))
+    if not len(data):
+        raise unusable(
+            source.path,
+            say("No sample of it is chosen."),
+            say("Choose more samples, or data that has some."),
+        )
+    broken = [i for i, fault in enumerate(side_by_side(data.fault, len(data))) if fault is not None]
+    if len(broken) > BROKEN_SHARE * len(data):
+        raise _too_many_broken(source.path, len(broken), len(data))
+    return replace(
+        data.pick(sorted(set(range(len(data))) - set(broken))) if broken else data,
+        fingerprint=fingerprint(source.path),
+        notes=(*data.notes, *_broken_note([data.called(i) for i in broken])),
     )
 
 
@@ -82,16 +83,18 @@ def write_samples(
 ) -> Samples:
     """Write the data as the model's inputs to the `.npz` `out`.
 
-    Pictures are resized and preprocessed (None: values 0…255); arrays of any other kind are fed as
-    stored. UserError when data and model do not fit, with nothing written.
+    Pictures are resized and preprocessed (None: values 0…255), sounds go through a front end (None:
+    the first that fits); arrays of any other kind are fed as stored.
+    UserError when data and model do not fit, with nothing written.
     """
     data = open_data(source, known)
     intakes = {spec.name: intake_of(data, spec, signature) for spec in signature.inputs}
     check_range(data.labels, class_count(signature, data.class_names), source.path)
+    preprocessing = preprocessing or usual(data, next(iter(intakes.values())))
     for spec in signature.inputs:
         if intakes[spec.name].pixels:
-            check_bytes(preprocessing or PRESETS[0], spec)
-    _write(data, intakes, preprocessing or PRESETS[0], out, report)
+            check_bytes(preprocessing, spec)
+    _write(data, intakes, preprocessing, out, report)
     return Samples(
         path=out,
         count=len(data),
@@ -103,6 +106,14 @@ def write_samples(
     )
 
 
+def usual(data: DataSet, intake: Intake) -> Preprocessing:
+    """What is done to data when nothing is known: pixels as they are, or the first front end that
+    makes what the model takes."""
+    if not data.has_sounds():
+        return PRESETS[0]
+    return next((p for p in SOUND_PRESETS if hears(p, intake.shape)), SOUND_PRESETS[0])
+
+
 def class_count(signature: Signature, names: tuple[str, ...] = ()) -> int:
     """How many classes the model tells apart: the size of its first output (sizes of 1 aside); 2
     for a single sigmoid value; where that size is dynamic, as many as there are names."""
@@ -112,68 +123,19 @@ def class_count(signature: Signature, names: tuple[str, ...] = ()) -> int:
     return sizes[-1] if sizes[-1] > 0 else max(len(names), 1)
 
 
-def _open_folder(source: DataSource, known: tuple[str, ...]) -> DataSet:
-    listing = list_pictures(source.path, known)
-    chosen = choose(listing.labels, source.limit, source.seed)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        whole = tuple(pool.map(is_whole, (listing.files[i] for i in chosen)))
-    kept = tuple(i for i, good in zip(chosen, whole, strict=True) if good)
-    broken = [listing.files[i] for i, good in zip(chosen, whole, strict=True) if not good]
-    if len(broken) > _BROKEN_SHARE * len(chosen):
-        raise too_many_broken(source.path, len(broken), len(chosen))
-    return DataSet(
-        path=source.path,
-        labels=tuple(listing.labels[i] for i in kept),
-        class_names=listing.class_names,
-        fingerprint=fingerprint(source.path),
-        files=tuple(listing.files[i] for i in kept),
-        notes=(*listing.notes, *_broken_note(broken)),
-    )
-
-
-def _broken_note(broken: list[Path]) -> tuple[Text, ...]:
+def _broken_note(broken: list[str]) -> tuple[Text, ...]:
     if not broken:
         return ()
-    names = ", ".join(f"{p.parent.name}/{p.name}" for p in broken[:5])
-    more = ", …" if len(broken) > 5 else ""
-    return (
-        say("{count} broken pictures are left out: {names}", count=len(broken), names=names + more),
+    names = ", ".join(broken[:5]) + (", …" if len(broken) > 5 else "")
+    return (say("{count} broken samples are left out: {names}", count=len(broken), names=names),)
+
+
+def _too_many_broken(path: Path, broken: int, count: int) -> UserError:
+    return UserError(
+        say("Too many samples in {path} are broken.", path=str(path)),
+        say("{broken} of {count} cannot be read.", broken=broken, count=count),
+        say("Copy the data again and check the disk it came from."),
     )
-
-
-def _open_archive(source: DataSource, known: tuple[str, ...]) -> DataSet:
-    arrays = read_arrays(source.path)
-    inputs = {name: array for name, array in arrays.items() if name not in _NOT_INPUTS}
-    count = _count(inputs, source.path)
-    labels = (UNLABELLED,) * count
-    if "y" in arrays:
-        labels = labels_of(arrays["y"], count, source.path)
-    index = choose(labels, source.limit, source.seed)
-    return DataSet(
-        path=source.path,
-        labels=tuple(labels[i] for i in index),
-        class_names=read_labels(source.path) or known,
-        fingerprint=fingerprint(source.path),
-        arrays=inputs,
-        index=index,
-    )
-
-
-def _count(inputs: Mapping[str, Array], path: Path) -> int:
-    counts = {len(array) if array.ndim else 0 for array in inputs.values()}
-    if not inputs or counts == {0}:
-        raise UserError(
-            say("There are no samples in {path}.", path=str(path)),
-            say("x is missing or empty."),
-            say('Write it again with numpy.savez("data.npz", x=x, y=y).'),
-        )
-    if len(counts) > 1 and "x" not in inputs:
-        raise UserError(
-            say("The arrays in {path} do not fit each other.", path=str(path)),
-            say("They have different numbers of rows: {counts}", counts=str(sorted(counts))),
-            say("Save every array with one row per sample."),
-        )
-    return len(inputs["x"]) if "x" in inputs else counts.pop()
 
 
 def _write(
@@ -184,15 +146,11 @@ def _write(
     report: Report,
 ) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    if len(intakes) == 1:
-        ((name, intake),) = intakes.items()
-        rows = _rows(data, intake, preprocessing, report)
-        save_rows(out, name, len(data), intake.shape, rows)
-        return
-    save_arrays(
+    save_streams(
         out,
+        len(data),
         {
-            name: np.stack(list(_rows(data, intake, preprocessing, report)))
+            name: (intake.shape, _rows(data, intake, preprocessing, report))
             for name, intake in intakes.items()
         },
     )
@@ -201,13 +159,20 @@ def _write(
 def _rows(
     data: DataSet, intake: Intake, preprocessing: Preprocessing, report: Report
 ) -> Iterator[Array]:
-    """The model's input for each sample; two threads decode, as Pillow works outside the GIL."""
+    """The model's input for each sample; threads, as Pillow works outside the GIL."""
     count = len(data)
+    values = side_by_side(lambda i: intake.take(data, i, preprocessing), count)
+    for i, value in enumerate(values):
+        if i % _CHUNK == 0:
+            report(i / count, say("Reading sample {i} of {count}", i=i + 1, count=count))
+        yield value
+
+
+def side_by_side(function: Callable[[int], T], count: int) -> Iterator[T]:
+    """function(0), function(1), …: a few at a time, in threads, in their order."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, count, _CHUNK):
-            report(start / count, say("Reading sample {i} of {count}", i=start + 1, count=count))
-            chunk = range(start, min(start + _CHUNK, count))
-            yield from pool.map(lambda i: intake.take(data, i, preprocessing), chunk)
+            yield from pool.map(function, range(start, min(start + _CHUNK, count)))
 
 
 def limited(source: DataSource, limit: int) -> DataSource:

@@ -14,6 +14,8 @@ from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.source import open_data
 
+_WINDOW, _FRAMES = 256, 192  # of a drawn sound
+
 
 def thumbnails(
     inputs: DataSource, plan: ThumbnailPlan, out_dir: Path, report: Report
@@ -32,6 +34,8 @@ def thumbnails(
 def draw(data: DataSet, index: int, size: int) -> Image.Image:
     """Sample `index`, its longer side `size` pixels: enlarged sharp, reduced smooth."""
     raw = data.raw(index)
+    if data.has_sounds():
+        raw = spectrogram(raw)
     pixels = raw.astype(np.uint8) if data.has_pixels() else gray_map(raw)
     flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
     picture = Image.fromarray(flat)
@@ -39,6 +43,16 @@ def draw(data: DataSet, index: int, size: int) -> Image.Image:
     sharp = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BILINEAR
     width, height = (max(1, round(side * factor)) for side in picture.size)
     return picture.resize((width, height), sharp)
+
+
+def spectrogram(sound: Array) -> Array:
+    """A sound [time] as decibels [frames, frequencies], low ones last; -80 dB is the darkest."""
+    padded = np.concatenate([sound, np.zeros(max(0, _WINDOW - len(sound)), np.float32)])
+    step = max(1, (len(padded) - _WINDOW) // _FRAMES)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::step]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), axis=1))[:, ::-1]
+    decibels: Array = 20 * np.log10(np.maximum(power, power.max() * 1e-4 or 1.0))
+    return decibels
 
 
 def gray_map(values: Array) -> Array:
