@@ -8,6 +8,7 @@ from pathlib import Path
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.fusion import Latency
+from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.text import Text
@@ -47,6 +48,12 @@ class AccuracyReport:
     notes: tuple[Text, ...] = ()  # what was said of the data while it was read
     # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs
     error: float | None = None
+    interval: Interval | None = None  # of the accuracy
+    agreement_interval: Interval | None = None
+    paired: PairedTest | None = None  # the accuracy against the float model's
+    measures: tuple[Measure, ...] = ()
+    per_class: tuple[ClassFigures, ...] = ()  # of more than 100 classes the worst
+    reliability: tuple[ReliabilityBin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class TargetReport:
     accuracy: float | None
     agreement: float | None  # with the float model
     same_as_fast: float  # share of samples with the same top-1 on both runtimes
+    interval: Interval | None = None  # of the accuracy
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The chosen candidate's accuracy against that of `scheme`."""
+
+    scheme: SchemeName
+    test: PairedTest
+
+
+@dataclass(frozen=True)
 class QuantResult:
     """All candidates of one float model and the one to take, with the reason in a sentence."""
 
@@ -125,6 +141,7 @@ class QuantResult:
     max_drop: float = 0.01
     calibration: Path | None = None  # the file with the ranges, to be used again
     random: bool = False  # made from random numbers: its accuracy is unknown
+    beside: tuple[Beside, ...] = ()
 
     def candidate(self, scheme: str) -> Candidate:
         """The candidate of a scheme; KeyError when it was not asked for."""
