@@ -19,6 +19,7 @@ from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.data import DataSource
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, write_atomic
+from edgekiln.core.measures import PairedTest, span, told
 from edgekiln.core.plans import PackPlan, QuantPlan
 from edgekiln.core.quantization import Kept, OperatorError, Precision
 from edgekiln.core.text import Text, say
@@ -136,6 +137,7 @@ def quantized_json(result: QuantResult, run: Runner) -> dict[str, Any]:
         "preprocessing": plain(result.preprocessing, words),
         "preprocessing_evidence": words.render(result.preprocessing_evidence),
         "candidates": [_candidate_json(candidate, run) for candidate in result.candidates],
+        "beside": {beside.scheme: tested_json(beside.test, run) for beside in result.beside},
         "notes": [words.render(note) for note in result.notes],
         "random_data": result.random,
         "goal": result.goal,
@@ -164,11 +166,16 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "runtime": report and report.runtime,
         "samples": report and report.samples,
         "accuracy": report and report.accuracy,
+        "accuracy_interval": report and plain(report.interval, run.output.words),
         "agreement": report and report.agreement,
+        "agreement_interval": report and plain(report.agreement_interval, run.output.words),
+        "against_float": report and report.paired and tested_json(report.paired, run),
+        "measures": plain(report.measures if report else (), run.output.words),
         "error": report and report.error,
         "target_runtime": verdict.target_runtime,
         "measured_on": verdict.measured_on,
         "accuracy_on_target": target and target.accuracy,
+        "interval_on_target": target and plain(target.interval, run.output.words),
         "samples_on_target": target and target.samples,
         "same_as_fast": target and target.same_as_fast,
         "usable": verdict.usable,
@@ -176,6 +183,13 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "needs_runtime": verdict.needs_runtime,
         "notes": [run.output.words.render(note) for note in verdict.notes],
     }
+
+
+def tested_json(test: PairedTest, run: Runner) -> dict[str, Any]:
+    """A paired test with what it comes to in words."""
+    words = run.output.words
+    sentence = words.render(told(test))
+    return {**plain(test, words), "noise": test.is_noise, "sentence": sentence}
 
 
 def print_candidates(result: QuantResult, run: Runner) -> None:
@@ -186,6 +200,7 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
             words("Scheme"),
             words("Size"),
             words("Accuracy"),
+            words("95 % interval"),
             words("Agreement"),
             words("On target"),
             words("Verdict"),
@@ -205,6 +220,9 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
             target=first.on_target.runtime,
         )
     for candidate in result.candidates:
+        if candidate.report is not None and (test := candidate.report.paired) is not None:
+            out.line("{scheme} against float: {sentence}", scheme=candidate.scheme,
+                     sentence=told(test))  # fmt: skip
         if (why := candidate.verdict.why_not) is not None:
             out.line("{scheme}: {why}", scheme=candidate.scheme, why=why)
         if (how := candidate.verdict.lowered) is not None:
@@ -273,6 +291,7 @@ def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> li
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",
         percent(report.accuracy if report else None),
+        span(report.interval if report else None),
         percent(report.agreement if report else None),
         percent(target.accuracy if target else None),
         verdict,

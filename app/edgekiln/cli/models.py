@@ -19,6 +19,7 @@ from edgekiln.core.accuracy import AccuracyReport, EvalInputs
 from edgekiln.core.data import PRESETS, SOUND_PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.fusion import SourceLatency
+from edgekiln.core.measures import figure, span, title, told
 from edgekiln.core.model import InspectedModel, TensorSpec
 from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan
 from edgekiln.core.text import say
@@ -171,9 +172,26 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         runtime=report.runtime,
         ms=report.median_ms,
     )
+    print_certainty(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )
     for note in report.notes:
         run.output.text(note)
     return 0
+
+
+def print_certainty(report: AccuracyReport, run: Runner) -> None:
+    """The interval of the accuracy, the paired test against float, the further figures."""
+    out, words = run.output, run.output.words
+    if report.interval is not None:
+        out.line("Accuracy with 95 % confidence: {interval}", interval=span(report.interval))
+    if report.paired is not None:
+        out.line("Against float: {sentence}", sentence=told(report.paired))
+    if report.measures:
+        head = [words("Figure"), words("Value"), words("95 % interval"), words("Samples")]
+        rows = [
+            [words.render(title(m.name)), figure(m), span(m.interval, m.is_share), str(m.samples)]
+            for m in report.measures
+        ]
+        out.table(head, rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.fusion import Latency
+from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.text import Text
@@ -48,6 +49,12 @@ class AccuracyReport:
     # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs, of the worst
     # part where they are joined of parts
     error: float | None = None
+    interval: Interval | None = None  # of the accuracy
+    agreement_interval: Interval | None = None
+    paired: PairedTest | None = None  # the accuracy against the float model's
+    measures: tuple[Measure, ...] = ()
+    per_class: tuple[ClassFigures, ...] = ()  # of more than 100 classes the worst
+    reliability: tuple[ReliabilityBin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class TargetReport:
     agreement: float | None  # with the float model
     same_as_fast: float  # share of samples with the same top-1 on both runtimes
     error: float | None = None  # without classes: as in AccuracyReport
+    interval: Interval | None = None  # of the accuracy
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The chosen candidate's accuracy against that of `scheme`."""
+
+    scheme: SchemeName
+    test: PairedTest
+
+
+@dataclass(frozen=True)
 class QuantResult:
     """All candidates of one float model and the one to take, with the reason in a sentence."""
 
@@ -127,6 +143,7 @@ class QuantResult:
     max_drop: float = 0.01
     calibration: Path | None = None  # the file with the ranges, to be used again
     random: bool = False  # made from random numbers: its accuracy is unknown
+    beside: tuple[Beside, ...] = ()
 
     def candidate(self, scheme: str) -> Candidate:
         """The candidate of a scheme; KeyError when it was not asked for."""

@@ -12,6 +12,7 @@ from edgekiln.core.gain import price_rows, source_rows
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
+from edgekiln.pipeline.evaluate.certainty import interval_of, tested_of
 from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
 
@@ -221,14 +222,17 @@ def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:
     change = NOTHING
     if reference is not None and reference.accuracy is not None:
         change = points(report.accuracy - reference.accuracy, words)
-    return join((percent(report.accuracy), change, _on(report.samples, report.runtime, words)))
+    measured = _on(report.samples, report.runtime, words)
+    parts = interval_of(report.interval), measured, tested_of(candidate, words)
+    return join((percent(report.accuracy), change, *parts))
 
 
 def _agreement(candidate: Candidate, words: Words) -> Part:
     report = candidate.report
     if report is None or report.agreement is None:
         return "–"
-    return join((percent(report.agreement), _on(report.samples, report.runtime, words)))
+    interval = interval_of(report.agreement_interval)
+    return join((percent(report.agreement), interval, _on(report.samples, report.runtime, words)))
 
 
 def _on_target(candidate: Candidate, words: Words) -> Part:
@@ -240,6 +244,7 @@ def _on_target(candidate: Candidate, words: Words) -> Part:
     return join(
         (
             figure,
+            interval_of(target.interval),
             _on(target.samples, target.runtime, words),
             tag("div", words.render(same), kind="soft"),
         )

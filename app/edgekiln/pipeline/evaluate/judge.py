@@ -17,6 +17,7 @@ from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate import metrics
+from edgekiln.pipeline.evaluate.measure import measured, share_interval
 from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.interface import read_interface
 from edgekiln.pipeline.graph.joined import Joined, joined_again, joined_outputs
@@ -56,7 +57,7 @@ def judge(
     )
     kept = raw.astype(np.float32) if scores is None else scores
     save_arrays(outputs, {"scores": kept, "predicted": predicted, "labels": labels})
-    return AccuracyReport(
+    judged = AccuracyReport(
         runtime=ran.runtime,
         data=samples.data,
         data_fingerprint=samples.fingerprint,
@@ -72,6 +73,7 @@ def judge(
         notes=samples.notes,
         error=_error(raw, scores, float_scores, joined),
     )
+    return measured(judged, raw, scores, labels, None if is_reference else float_scores)
 
 
 def judge_on_target(
@@ -102,12 +104,14 @@ def judge_on_target(
         return TargetReport(ran.runtime, ran.samples, None, None, same, error)
     predicted = metrics.top1(scores)
     reference = None if float_scores is None else metrics.top1(float_scores[chosen])
+    labels = np.asarray(samples.labels, np.int64)[chosen]
     return TargetReport(
         runtime=ran.runtime,
         samples=ran.samples,
-        accuracy=metrics.accuracy(predicted, np.asarray(samples.labels, np.int64)[chosen]),
+        accuracy=metrics.accuracy(predicted, labels),
         agreement=None if reference is None else metrics.agreement(predicted, reference),
         same_as_fast=float(np.mean(predicted == load_arrays(fast.outputs)["predicted"][chosen])),
+        interval=share_interval((predicted == labels)[labels >= 0]),
     )
 
 

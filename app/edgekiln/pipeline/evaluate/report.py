@@ -13,6 +13,7 @@ from edgekiln.core.files import write_atomic
 from edgekiln.core.report import Report
 from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.text import Words, say
+from edgekiln.pipeline.evaluate.certainty import about_certainty, about_classes
 from edgekiln.pipeline.evaluate.chapters import (
     about_bundle,
     about_candidates,
@@ -74,9 +75,10 @@ def _head(inputs: ReportInputs, words: Words) -> Html:
 
 
 def _about_quantized(result: QuantResult, inputs: ReportInputs, words: Words) -> list[Html]:
-    chapters = [about_candidates(result, words)]
+    chapters = [about_candidates(result, words), about_certainty(result, words)]
     report = result.candidate(result.chosen).report if result.chosen else None
     if report is not None:
         chapters.append(about_confusion(report, words))
+        chapters.append(about_classes(report, words))
         chapters.append(about_differences(report, inputs.evaluation, words))
     return chapters

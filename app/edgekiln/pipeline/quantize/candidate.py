@@ -190,7 +190,11 @@ def affordable(median_ms: float) -> int:
 
 def _withheld(report: AccuracyReport) -> AccuracyReport:
     """The report without what random numbers cannot tell."""
-    return replace(report, accuracy=None, agreement=None, error=None, confusion=(), differing=())
+    unsure = replace(
+        report, interval=None, agreement_interval=None, paired=None, measures=(), per_class=(),
+        reliability=(),
+    )  # fmt: skip
+    return replace(unsure, accuracy=None, agreement=None, error=None, confusion=(), differing=())
 
 
 def _scores(report: AccuracyReport) -> Array:

@@ -21,6 +21,7 @@ from edgekiln.core.quantization import Attempt, Sensitivity, SensitivityInputs, 
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import Text, say
 from edgekiln.executor import executor
+from edgekiln.pipeline.evaluate.beside import beside_others
 from edgekiln.pipeline.quantize.batch import Batch, lay_batch
 from edgekiln.pipeline.quantize.choose import choose, choose_without_data
 from edgekiln.pipeline.quantize.equalized import equalized
@@ -78,6 +79,7 @@ def quantize(inputs: Artifact, plan: QuantPlan, out_dir: Path, report: Report) -
         max_drop=plan.max_drop,
         calibration=_kept_file(batch.calibration, out_dir),
         random=table.random,
+        beside=beside_others(candidates, chosen),
     )
 
 
