@@ -68,7 +68,7 @@ def measure(name: str, model: Converted) -> Row:
         )
 
 
-def main(models: Path | None, *names: str) -> None:
+def main(models: Path | None = None, *names: str) -> None:
     """Print the table."""
     print(f"{'network':<18}{'exported':>9}{'pinned':>7}{'fused':>6}{'bar':>5}{'error':>9}  latency")
     with folder_for(models, "networks") as folder:
