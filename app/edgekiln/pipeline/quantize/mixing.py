@@ -17,6 +17,8 @@ from edgekiln.pipeline.quantize.choose import loss_of
 from edgekiln.pipeline.quantize.search import Search, Tried
 from edgekiln.pipeline.quantize.variants import Way
 
+_MORE = 2  # larger sets that go through the gate where the smallest fails on the target
+
 
 def is_wanted(batch: Batch, candidates: Sequence[Candidate]) -> bool:
     """Whether to search: int8 was asked for, loses too much on this model, and there is time."""
@@ -67,7 +69,8 @@ class Mixing:
         if best is None:
             closest = search.closest()
             return None if closest is None else self._finish(closest.kept)
-        return self._best_of([*self._in_int16(best), best.kept])
+        larger = [tried.kept for tried in search.held() if len(tried.kept) > len(best.kept)]
+        return self._best_of([*self._in_int16(best), best.kept, *larger[:_MORE]])
 
     def _in_int16(self, best: Tried) -> list[Kept]:
         """The same operators in int16x8, where the limit holds with that, too: smaller than in
@@ -75,14 +78,18 @@ class Mixing:
         kept: Kept = tuple((name, "int16x8") for name, _ in best.kept)
         return [tried.kept for tried in self._try([kept]) if tried.holds]
 
-    def _best_of(self, finalists: Sequence[Kept]) -> Candidate | None:
-        """The first that holds on the target as well; else the last."""
-        candidate = None
+    def _best_of(self, finalists: Sequence[Kept]) -> Candidate:
+        """The first that holds on the target as well; else the one that loses least there. What
+        the search knows is the fast runtime's word."""
+        finished = []
         for kept in finalists:
             candidate = self._finish(kept)
-            if self.batch.attempt(candidate).within:
-                break
-        return candidate
+            attempt = self.batch.attempt(candidate)
+            if attempt.within:
+                return candidate
+            loss = attempt.loss if attempt.usable and attempt.loss is not None else float("inf")
+            finished.append((loss, candidate))
+        return min(finished, key=lambda each: each[0])[1]
 
     def _try(self, sets: Sequence[Kept]) -> list[Tried]:
         pending = [self._submit(kept, gated=False) for kept in sets]

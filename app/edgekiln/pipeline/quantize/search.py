@@ -53,6 +53,11 @@ class Search:
         """The set that lost least of all that were tried."""
         return min(self._seen.values(), key=lambda tried: tried.loss, default=None)
 
+    def held(self) -> list[Tried]:
+        """The sets with which the limit held, the smallest first."""
+        held = [tried for tried in self._seen.values() if tried.holds]
+        return sorted(held, key=lambda tried: (len(tried.kept), tried.loss))
+
     def first(self, count: int) -> Kept:
         """The first `count` operators of the ranking."""
         return tuple((name, self.precision) for name in self.ranking[:count])
