@@ -78,12 +78,15 @@ def import_tensorflow() -> float:
 
 def sensitivity(folder: Path, part: str) -> float:
     """The step `sensitivity`, or the bare start of its child; `folder` keeps the models."""
+    folder = folder / "sensitivity"
+    folder.mkdir(exist_ok=True)
     return printed_figure(str(HERE / "sensitivity.py"), str(folder), part)
 
 
 def calibration(way: str, folder: Path) -> float:
     """Seconds of calibration alone, of a model that is made at the first call."""
-    script = str(HERE / "calibration.py")
+    script, folder = str(HERE / "calibration.py"), folder / "calibration"
+    folder.mkdir(exist_ok=True)
     if not (folder / "samples.npz").exists():
         seconds(script, "make", str(folder))
     return printed_figure(script, way, str(folder))
