@@ -14,7 +14,7 @@ from edgekiln.core.fusion import Latency
 from edgekiln.core.inference import InferResult
 from edgekiln.core.model import Signature
 from edgekiln.core.text import say
-from edgekiln.pipeline.quantize.choose import choose
+from edgekiln.pipeline.quantize.choose import choose, loss_of
 from edgekiln.pipeline.quantize.trial import Run, Score
 from edgekiln.pipeline.quantize.variants import Variant, is_good, nearest
 
@@ -154,3 +154,15 @@ def test_a_refused_variant_is_kept_only_when_there_is_no_other() -> None:
     made = variant(Score(0.5, 0.5, 1.0))
     assert nearest([refused, made], 100) is made
     assert nearest([refused, replace(refused)], 100) is refused
+
+
+def test_other_answers_on_the_target_that_are_as_right_lose_nothing() -> None:
+    """Answers may differ from the fast runtime's and still be as often right as the float model's
+    on the same samples; an agreement that is asked for counts them."""
+    differs = TargetReport(
+        "tflite-runtime 2.14.0", 200, 0.86, 0.95, same_as_fast=0.96, float_accuracy=0.85
+    )
+    assert loss_of(report(0.92, 0.99), differs, FLOAT, "accuracy") == pytest.approx(0.0)
+    assert loss_of(report(0.92, 0.99), differs, FLOAT, "agreement") == pytest.approx(0.05)
+    worse = replace(differs, accuracy=0.80)
+    assert loss_of(report(0.92, 0.99), worse, FLOAT, "accuracy") == pytest.approx(0.05)

@@ -68,6 +68,7 @@ class TargetReport:
     same_as_fast: float  # share of samples with the same top-1 on both runtimes
     error: float | None = None  # without classes: as in AccuracyReport
     interval: Interval | None = None  # of the accuracy
+    float_accuracy: float | None = None  # of the float model on the same samples
 
 
 @dataclass(frozen=True)

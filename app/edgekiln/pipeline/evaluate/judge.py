@@ -112,6 +112,7 @@ def judge_on_target(
         agreement=None if reference is None else metrics.agreement(predicted, reference),
         same_as_fast=float(np.mean(predicted == load_arrays(fast.outputs)["predicted"][chosen])),
         interval=share_interval((predicted == labels)[labels >= 0]),
+        float_accuracy=None if reference is None else metrics.accuracy(reference, labels),
     )
 
 

@@ -133,6 +133,11 @@ def loss_of(
         return changed
     if on_target.error is not None:
         return max(changed, on_target.error)
+    known = on_target.accuracy is not None and on_target.float_accuracy is not None
+    if known and limit_on == "accuracy":
+        assert on_target.accuracy is not None
+        assert on_target.float_accuracy is not None
+        return max(changed, on_target.float_accuracy - on_target.accuracy)
     apart = 1 - (on_target.same_as_fast if on_target.agreement is None else on_target.agreement)
     return max(changed, apart)
 
