@@ -30,6 +30,7 @@ from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import ArrayRows
 from edgekiln.pipeline.data.tables import SUFFIXES, read_table
 from edgekiln.pipeline.data.tfrecord import is_tfrecord
+from edgekiln.pipeline.data.truth import ArrayTruths
 from edgekiln.pipeline.data.voc import find_voc, read_voc
 
 _NOT_INPUTS = frozenset(("y", "name", "names", "labels"))
@@ -50,7 +51,7 @@ def _read_folder(folder: Path, known: tuple[str, ...]) -> DataSet:
     if table := find_list(folder):
         return read_list(table, known)
     if coco := find_coco(folder):
-        return read_coco(coco, folder)
+        return read_coco(coco, folder, known)
     if annotations := find_voc(folder):
         return read_voc(annotations, folder, known)
     if (pairs := find_masks(folder)) is not None:
@@ -99,7 +100,7 @@ def _read_file(path: Path, known: tuple[str, ...]) -> DataSet:
 def _read_text(path: Path, head: bytes, known: tuple[str, ...]) -> DataSet:
     if b"\0" not in head and head.strip():
         if is_coco(path):
-            return read_coco(path, path.parent.parent if _aside(path) else path.parent)
+            return read_coco(path, path.parent.parent if _aside(path) else path.parent, known)
         if path.suffix.lower() in SUFFIXES:
             return read_list(path, known) if names_files(path) else read_table(path, known)
     raise _no_data(path, say("It is neither a folder nor a file of a kind that is read."))
@@ -150,9 +151,12 @@ def _arrays(
     path: Path, inputs: Mapping[str, Array], y: Array | None, known: tuple[str, ...]
 ) -> DataSet:
     count = _count(inputs, path)
-    labels = (UNLABELLED,) * count if y is None else labels_of(y, count, path)
+    truths = None if y is None else ArrayTruths.of(y, count)
+    unlabelled = y is None or truths is not None
+    labels = (UNLABELLED,) * count if unlabelled else labels_of(y, count, path)
     rows = {name: ArrayRows(array) for name, array in inputs.items()}
-    return DataSet(path, labels, read_labels(path) or known, rows, range(count))
+    names = read_labels(path) or known
+    return DataSet(path, labels, names, rows, range(count), truths=truths)
 
 
 def _count(inputs: Mapping[str, Array], path: Path) -> int:

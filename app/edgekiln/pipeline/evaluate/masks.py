@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.data.truth import VOID
 from edgekiln.pipeline.evaluate.metrics import Ints
-
-VOID = 255
 
 
 def masks_of(output: Array) -> Ints | None:
