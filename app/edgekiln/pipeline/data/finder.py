@@ -15,7 +15,7 @@ from edgekiln.core.data import PRESETS, SOUND_PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report, silent
-from edgekiln.core.task import Judging
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_rows
 from edgekiln.pipeline.data.dataset import DataSet
@@ -62,7 +62,7 @@ def find_preprocessing(
     root: Path,
     report: Report = silent,
     known: tuple[str, ...] = (),
-    judging: Judging = Judging(),  # noqa: B008  (frozen)
+    judging: Judging = DERIVED,
 ) -> Found:
     """The preset with which the float `.tflite` `model` is right most often on at most 100
     labelled samples, the same share of every class, on litert; for pictures of another size than

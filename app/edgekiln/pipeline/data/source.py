@@ -13,7 +13,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.files import fingerprint
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report, silent
-from edgekiln.core.task import Judging
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, save_streams
 from edgekiln.pipeline.data.choose import chosen
@@ -83,7 +83,7 @@ def write_samples(
     out: Path,
     report: Report = silent,
     known: tuple[str, ...] = (),
-    judging: Judging = Judging(),  # noqa: B008  (frozen)
+    judging: Judging = DERIVED,
 ) -> Samples:
     """Write the data as the model's inputs to the `.npz` `out`, what is true of it beside it.
 
