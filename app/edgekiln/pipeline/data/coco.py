@@ -56,11 +56,11 @@ def read_coco(path: Path, folder: Path, known: tuple[str, ...] = ()) -> DataSet:
     boxes: dict[Any, list[BoxRow]] = defaultdict(list)
     annotations = _entries(path, data, "annotations", "image_id")
     images = _entries(path, data, "images", "id")
-    known = {image["id"] for image in images}
+    listed = {image["id"] for image in images}
     bad = 0
     for annotation in annotations:
         box = _box(annotation, number)
-        if box is None or annotation["image_id"] not in known:
+        if box is None or annotation["image_id"] not in listed:
             bad += 1
         else:
             boxes[annotation["image_id"]].append(box)

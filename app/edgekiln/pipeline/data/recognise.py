@@ -152,8 +152,7 @@ def _arrays(
 ) -> DataSet:
     count = _count(inputs, path)
     truths = None if y is None else ArrayTruths.of(y, count)
-    unlabelled = y is None or truths is not None
-    labels = (UNLABELLED,) * count if unlabelled else labels_of(y, count, path)
+    labels = (UNLABELLED,) * count if y is None or truths else labels_of(y, count, path)
     rows = {name: ArrayRows(array) for name, array in inputs.items()}
     names = read_labels(path) or known
     return DataSet(path, labels, names, rows, range(count), truths=truths)

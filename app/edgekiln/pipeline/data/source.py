@@ -22,7 +22,7 @@ from edgekiln.pipeline.data.labels import check_range
 from edgekiln.pipeline.data.prepare import Intake, check_bytes, hears, intake_of
 from edgekiln.pipeline.data.recognise import read_data
 from edgekiln.pipeline.data.refusal import BROKEN_SHARE, unusable
-from edgekiln.pipeline.data.truth_file import Truth, write_truth
+from edgekiln.pipeline.data.truth_file import Truth, check_truth, write_truth
 
 T = TypeVar("T")
 _THREADS = 2
@@ -95,6 +95,7 @@ def write_samples(
     intakes = {spec.name: intake_of(data, spec, signature) for spec in signature.inputs}
     if judging.has_classes:
         check_range(data.labels, class_count(signature, data.class_names), source.path)
+    check_truth(data, signature)
     preprocessing = preprocessing or usual(data, next(iter(intakes.values())))
     for spec in signature.inputs:
         if intakes[spec.name].pixels:

@@ -52,21 +52,26 @@ class Truth:
 def write_truth(
     data: DataSet, intake: Intake, preprocessing: Preprocessing, signature: Signature, out: Path
 ) -> Truth | None:
-    """Beside the samples file `out`; None where data has none but labels. UserError for values that
-    no output gives."""
+    """Beside the samples file `out`; None where data has none but labels. What does not fit the
+    model is refused by `check_truth`."""
     named = _named(data, signature)
     kind = "values" if named else None if data.truths is None else data.truths.kind
-    if kind == "boxes":
-        save_arrays(path := out.with_suffix(".truth.npz"), _boxes(data, intake, preprocessing))
-        return Truth(kind, path)
+    if kind is None:
+        return None
     if kind == "masks":
         return Truth(kind, _masks(data, intake, preprocessing, out.with_suffix(".truth.npy")))
-    if kind == "values":
-        save_arrays(
-            path := out.with_suffix(".truth.npz"), named or {_output(data, signature): _values(data)}
-        )
-        return Truth(kind, path)
-    return None
+    if kind == "boxes":
+        arrays = _boxes(data, intake, preprocessing)
+    else:
+        arrays = dict(named) or {_output(data, signature): _values(data)}
+    save_arrays(path := out.with_suffix(".truth.npz"), arrays)
+    return Truth(kind, path)
+
+
+def check_truth(data: DataSet, signature: Signature) -> None:
+    """UserError for values that no output gives."""
+    if data.truths is not None and data.truths.kind == "values" and not _named(data, signature):
+        _output(data, signature)
 
 
 def _named(data: DataSet, signature: Signature) -> Mapping[str, Array]:
@@ -91,7 +96,7 @@ def _output(data: DataSet, signature: Signature) -> str:
     raise UserError(
         say("The data in {path} does not fit the model.", path=str(data.path)),
         say(
-            "y holds {count} values per sample that are no classes; the model's outputs give {sizes}.",
+            "y holds {count} values per sample that are no classes; the outputs give {sizes}.",
             count=count,
             sizes=", ".join(f"{name} {list(shape)}" for name, shape in sizes.items()),
         ),
@@ -109,8 +114,9 @@ def _boxes(data: DataSet, intake: Intake, preprocessing: Preprocessing) -> dict[
         place = placement(preprocessing, _picture_size(data, i), (width, height))
         corners = place.place(boxes.corners) / np.array([width, height] * 2, np.float32)
         corners = corners.clip(0, 1)
-        seen = (corners[:, 2:] - corners[:, :2] > _LEAST_SEEN).all(axis=1)
-        found.append(Boxes(corners[seen], boxes.classes[seen], boxes.crowd[seen], boxes.areas[seen]))
+        rows = (corners[:, 2:] - corners[:, :2] > _LEAST_SEEN).all(axis=1)
+        kept = (boxes.classes[rows], boxes.crowd[rows], boxes.areas[rows])
+        found.append(Boxes(corners[rows], *kept))
     return {
         "starts": np.cumsum([0, *(len(b.classes) for b in found)]).astype(np.int64),
         "corners": np.concatenate([b.corners for b in found]).astype(np.float32),

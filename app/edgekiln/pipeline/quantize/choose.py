@@ -124,6 +124,16 @@ def loss_of(
 ) -> float:
     """What is lost of the accuracy (mAP, mIoU, AUC, recall), as a fraction; without truth, and when
     the limit is on agreement, the share of changed answers; of values their relative error."""
+    # 1 - 0.99 is no more than 0.01, though floats say so
+    return round(_loss(report, on_target, float_report, limit_on), 9)
+
+
+def _loss(
+    report: AccuracyReport,
+    on_target: TargetReport | None,
+    float_report: AccuracyReport,
+    limit_on: Limit,
+) -> float:
     changed = (report.error or 0.0) if report.agreement is None else 1 - report.agreement
     before, left = float_report.share, report.share
     if before is not None and left is not None and limit_on == "accuracy":
