@@ -12,7 +12,7 @@ from edgekiln.core.data import Preprocessing
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
@@ -23,7 +23,8 @@ from edgekiln.pipeline.graph.read import read_graph
 
 
 def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) -> AccuracyReport:
-    """Top-1, confusion and, with `inputs.against`, agreement on all of `plan.data`.
+    """What `inputs.artifact` is worth on all of `plan.data`, by its task, and beside
+    `inputs.against`.
 
     Preprocessing not given is taken from the artifact's note, else from the other model's, else
     found by trying. The other model always runs on litert.
@@ -42,11 +43,12 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             scratch / "samples.npz",
             part_of(report, 0.2, 0.4),
             note.labels,
+            plan.judging,
         )
-        scores = _float_scores(inputs, samples, scratch, preprocessing, part_of(report, 0.4, 0.7))
+        beside = _beside(inputs, samples, plan, scratch, preprocessing, part_of(report, 0.4, 0.7))
         judged = judge(
-            inputs.artifact, samples, scores, plan.runtime, out_dir, scratch, preprocessing,
-            part_of(report, 0.7, 1.0),
+            inputs.artifact, samples, beside, plan.runtime, out_dir, scratch, preprocessing,
+            part_of(report, 0.7, 1.0), judging=plan.judging,
         )  # fmt: skip
         return replace(judged, notes=(*judged.notes, found.evidence))
 
@@ -68,7 +70,7 @@ def _preprocessing(
     fed_otherwise = bool(_interface(inputs.artifact).fed)
     model = inputs.artifact if fed_otherwise else inputs.against or inputs.artifact
     return find_preprocessing(
-        model.path, model.signature, plan.data, root, report, known=note.labels
+        model.path, model.signature, plan.data, root, report, note.labels, plan.judging
     )
 
 
@@ -76,13 +78,15 @@ def _interface(artifact: Artifact) -> Interface:
     return read_interface(read_graph(artifact.path))
 
 
-def _float_scores(
+def _beside(
     inputs: EvalInputs,
     samples: Samples,
+    plan: EvalPlan,
     scratch: Path,
     preprocessing: Preprocessing,
     report: Report,
-) -> Array | None:
+) -> AccuracyReport | None:
+    """The model to agree with, judged on the same samples."""
     against = inputs.against
     if against is None:
         return None
@@ -91,5 +95,7 @@ def _float_scores(
         arrays = translated(load_arrays(samples.path), known, wanted)
         samples = replace(samples, path=scratch / "against.npz")
         save_arrays(samples.path, arrays)
-    judged = judge(against, samples, None, "litert", scratch, scratch, preprocessing, report)
-    return load_arrays(judged.outputs)["scores"]
+    return judge(
+        against, samples, None, "litert", scratch, scratch, preprocessing, report,
+        judging=plan.judging, is_reference=True,
+    )  # fmt: skip
