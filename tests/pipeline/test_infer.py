@@ -180,7 +180,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
         tmp_path / "m.tflite", tmp_path / "s.npz", "litert", tmp_path / "o.npz", tmp_path,
         lambda fraction, text, found=None: told.append((fraction, text)),
     )  # fmt: skip
-    assert str(told[0][1]) == "Sample 1 of 5"
+    assert str(told[0][1]) == "Sample 5 of 5"
 
 
 def test_judging_loads_no_runtime_itself() -> None:

@@ -23,7 +23,7 @@ DISTRIBUTIONS: Mapping[RuntimeFamily, str] = {
 }
 BATCH = 16  # more gains nothing, and memory grows with it
 _SAME = 1e-6
-_REPORT_EVERY_S = 0.2
+REPORT_EVERY_S = 0.2
 
 
 class Refused(Exception):
@@ -74,7 +74,7 @@ def _run_all(
             kept = min(count, BRIEF) if name in brief else count
             put_rows(outputs, name, values[: max(0, kept - done)], done, kept)
         done += rows_of(chunk)
-        if time.monotonic() - told > _REPORT_EVERY_S:
+        if time.monotonic() - told > REPORT_EVERY_S:
             told = time.monotonic()
             report(done / count, say("Sample {i} of {count}", i=done, count=count))
     return outputs
