@@ -65,6 +65,7 @@ STEPS: dict[str, Step] = {
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
     "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
+    "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),

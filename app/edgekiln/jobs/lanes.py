@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 CONVERT = "convert"
 WORK = "work"
+PICTURES = "pictures"  # what is looked at meanwhile
 
 
 def device_lane(device: str) -> str:

@@ -29,7 +29,9 @@ from edgekiln.jobs.practice import PracticeBox
 T = TypeVar("T")
 _RECENT = 6
 # Steps whose results belong to the model in hand: with another one on the table they end.
-_MADE_FROM_MODEL = frozenset(("convert", "fuse", "time-source", "quantize", "thumbnails", "bundle"))
+_MADE_FROM_MODEL = frozenset(
+    ("convert", "fuse", "time-source", "quantize", "list-samples", "thumbnails", "bundle")
+)
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,10 @@ from edgekiln.core.plans import (
     QuantPlan,
     SizePlan,
 )
+from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
-from edgekiln.jobs.lanes import CONVERT, device_lane
+from edgekiln.jobs.lanes import CONVERT, PICTURES, device_lane
 from edgekiln.ui.figures import model_name
 
 # Which place of the window a step belongs to: its mark is shown there.
@@ -44,6 +45,7 @@ PLACES: dict[str, str] = {
     "time-source": "fuse",
     "quantize": "quantize",
     "offer-sizes": "model",
+    "list-samples": "preview",
     "thumbnails": "preview",
     "host-key": "devices",
     "probe": "devices",
@@ -99,10 +101,15 @@ def offer_sizes(data: Path, signature: Signature) -> Task[OfferedSizes]:
     return Task("offer-sizes", DataSource(data), SizePlan(signature), OfferedSizes, title)
 
 
-def thumbnails(data: DataSource, indexes: tuple[int, ...]) -> Task[Thumbnails]:
+def thumbnails(data: DataSource, plan: ThumbnailPlan) -> Task[Thumbnails]:
     """Samples as pictures."""
-    plan = ThumbnailPlan(indexes)
-    return Task("thumbnails", data, plan, Thumbnails, say("Draw the differing samples"))
+    return Task("thumbnails", data, plan, Thumbnails, say("Draw samples"), PICTURES)
+
+
+def list_samples(inputs: ListInputs, fingerprint: str) -> Task[SampleList]:
+    """All samples with both models' answers."""
+    title = say("List the samples")
+    return Task("list-samples", inputs, ListPlan(fingerprint), SampleList, title, PICTURES)
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:
