@@ -12,6 +12,7 @@ from edgekiln.core.gain import price_rows, source_rows
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
+from edgekiln.pipeline.evaluate.acceptance import versions
 from edgekiln.pipeline.evaluate.certainty import interval_of, tested_of
 from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
@@ -150,8 +151,14 @@ def about_bundle(bundle: Bundle, words: Words) -> Html:
         (words.render(say("Needs")), manifest.runtime),
         (words.render(say("Health check")), words.render(golden)),
         ("SHA-256", tag("code", bundle.sha256)),
-        (words.render(say("Signed by")), tag("code", bundle.public_key)),
+        (words.render(say("Signed by (Ed25519 key)")), tag("code", bundle.public_key)),
     ]
+    for title, value in (
+        (say("Signed manifest, SHA-256"), bundle.manifest_sha256),
+        (say("The bundle's signature"), bundle.signature),
+    ):
+        if value:
+            rows.append((words.render(title), tag("code", value)))
     rows += [(f.name, f"{f.value:.4g} ({f.measured_on})") for f in manifest.figures]
     return section(words.render(say("Bundle")), facts(rows))
 
@@ -182,20 +189,15 @@ def about_origins(inputs: ReportInputs, words: Words) -> Html:
     rows: list[tuple[str, Part]] = [
         (words.render(say("Model")), tag("code", inputs.model.source.fingerprint))
     ]
-    tools: dict[str, str] = {}
     if inputs.fusion is not None:
         rows.append((words.render(say("Float model")), tag("code", inputs.fusion.artifact.sha256)))
-        tools.update(inputs.fusion.artifact.made_by)
     for candidate in inputs.quantized.candidates if inputs.quantized else ():
         if candidate.artifact is not None:
             rows.append((candidate.scheme, tag("code", candidate.artifact.sha256)))
-            tools.update(candidate.artifact.made_by)
     first = next((c.report for c in _candidates(inputs) if c.report), None)
     if first is not None:
         rows.append((words.render(say("Evaluation data")), tag("code", first.data_fingerprint)))
-    if tools:
-        listed = ", ".join(f"{tool} {release}" for tool, release in sorted(tools.items()))
-        rows.append((words.render(say("Tools")), listed))
+    rows += list(versions(inputs).items())
     return section(words.render(say("Hashes and versions")), facts(rows))
 
 
