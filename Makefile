@@ -16,6 +16,7 @@ window-packages:
 
 test-packages:
 	@sh packaging/install-system-packages.sh window test
+	@sh packaging/install-system-packages.sh browser || echo "No Chromium: its tests are skipped."
 
 demo: environment
 	@$(BIN)/edgekiln demo --report $(REPORT)

@@ -18,6 +18,7 @@ from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, point
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
 
 _MOST_OPERATORS = 10
+_FIRST_WHOLE = 10  # percent, from which decimals say nothing
 
 
 def about_model(model: InspectedModel, words: Words) -> Html:
@@ -79,13 +80,13 @@ def _source(source: SourceLatency, words: Words) -> Html:
     return facts(rows)
 
 
-def about_candidates(result: QuantResult, words: Words) -> Html:
+def about_candidates(result: QuantResult, words: Words, float_size: int | None = None) -> Html:
     """Every quantized form beside the float model, with what each number was measured on."""
     heads = _heads(
         words, say("Scheme"), say("Size"), say("Accuracy"), say("Agreement with float"),
         say("On the target's runtime"), say("Verdict"),
     )  # fmt: skip
-    rows = [_candidate_row(c, result, words) for c in result.candidates]
+    rows = [_candidate_row(c, result, words, float_size) for c in result.candidates]
     schemes = [c.scheme for c in result.candidates]
     chosen = schemes.index(result.chosen) if result.chosen in schemes else -1
     calibration = say(
@@ -205,16 +206,32 @@ def _candidates(inputs: ReportInputs) -> tuple[Candidate, ...]:
     return inputs.quantized.candidates if inputs.quantized else ()
 
 
-def _candidate_row(candidate: Candidate, result: QuantResult, words: Words) -> tuple[Part, ...]:
-    size = kilobytes(candidate.artifact.size_bytes) if candidate.artifact else "–"
+def _candidate_row(
+    candidate: Candidate, result: QuantResult, words: Words, float_size: int | None
+) -> tuple[Part, ...]:
     return (
         candidate.scheme,
-        size,
+        _size(candidate, float_size, words),
         _accuracy(candidate, result, words),
         _agreement(candidate, words),
         _on_target(candidate, words),
         _verdict(candidate, words),
     )
+
+
+def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
+    """Bytes, how much less than the float model, and the time of one inference here."""
+    if candidate.artifact is None:
+        return "–"
+    size = candidate.artifact.size_bytes
+    lines = []
+    if float_size and size != float_size:
+        change = 100 * (size / float_size - 1)
+        lines.append(f"{change:+.{0 if abs(change) >= _FIRST_WHOLE else 1}f} %")
+    if candidate.report is not None:
+        here = say("{ms} ms here", ms=f"{candidate.report.median_ms:.3g}")
+        lines.append(words.render(here))
+    return join((kilobytes(size), *(tag("div", text, kind="soft") for text in lines)))
 
 
 def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:

@@ -62,7 +62,7 @@ def _write(file: ReportFile, inputs: ReportInputs, made: datetime, out_dir: Path
     if file.format == "pdf":
         text = render(inputs, _words(file), made, PAPER)
         sheet = PageToPrint(text, _title(inputs))
-        printed = run_step("print-page", sheet, PrintPlan(out_dir / "r.pdf"), out_dir, Printed)
+        printed = run_step("print-page", sheet, PrintPlan(out_dir / "sheets.pdf"), out_dir, Printed)
         copy_atomic(printed.path, file.path)
     elif file.format == "html":
         write_atomic(file.path, render(inputs, _words(file), made, STYLE).encode())
@@ -110,7 +110,8 @@ def _head(inputs: ReportInputs, words: Words, made: datetime) -> Html:
 
 
 def _about_quantized(result: QuantResult, inputs: ReportInputs, words: Words) -> list[Html]:
-    chapters = [about_candidates(result, words), about_certainty(result, words)]
+    size = inputs.fusion.artifact.size_bytes if inputs.fusion else None
+    chapters = [about_candidates(result, words, size), about_certainty(result, words)]
     report = result.candidate(result.chosen).report if result.chosen else None
     if report is not None:
         chapters.append(about_confusion(report, words))
