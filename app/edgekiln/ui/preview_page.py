@@ -12,6 +12,7 @@ from edgekiln.core.accuracy import AccuracyReport, Candidate, Differing, QuantRe
 from edgekiln.core.data import Thumbnails
 from edgekiln.ui import figures, tasks
 from edgekiln.ui.candidates import candidate_table, difference
+from edgekiln.ui.export_dialog import ExportDialog
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
 from edgekiln.ui.widgets.kit import Action, card, column, line, notice, row, text, word
 from edgekiln.ui.widgets.page import Page
@@ -73,7 +74,8 @@ class PreviewPage(Page):
     ) -> None:
         words, chosen = self.words, result.chosen == candidate.scheme
         why_not = "" if candidate.verdict.usable else words("This candidate is not usable.")
-        secondary: tuple[Action, ...] = ()
+        export = Action(words("Export…"), self._export, "export")
+        secondary: tuple[Action, ...] = (export,)
         if not chosen:
             ship = Action(
                 words("Ship {scheme}", scheme=candidate.scheme),
@@ -81,11 +83,14 @@ class PreviewPage(Page):
                 "ship",
                 why_not,
             )
-            secondary = (ship,)
+            secondary = (ship, export)
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         whole = column(self._choice(result, candidate), body, gap=16)
         self.show_page(words("Preview"), lead, whole, primary, secondary)
+
+    def _export(self) -> None:
+        ExportDialog(self.words, self.tokens, self.desk, self).open()
 
     def _choice(self, result: QuantResult, candidate: Candidate) -> QWidget:
         box = QComboBox()

@@ -29,6 +29,7 @@ from edgekiln.core.plans import (
     QuantPlan,
     SizePlan,
 )
+from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
 from edgekiln.jobs.lanes import CONVERT, device_lane
@@ -45,6 +46,7 @@ PLACES: dict[str, str] = {
     "quantize": "quantize",
     "offer-sizes": "model",
     "thumbnails": "preview",
+    "report": "preview",
     "host-key": "devices",
     "probe": "devices",
     "bundle": "deploy",
@@ -103,6 +105,11 @@ def thumbnails(data: DataSource, indexes: tuple[int, ...]) -> Task[Thumbnails]:
     """Samples as pictures."""
     plan = ThumbnailPlan(indexes)
     return Task("thumbnails", data, plan, Thumbnails, say("Draw the differing samples"))
+
+
+def report(inputs: ReportInputs, plan: ReportPlan) -> Task[WrittenReport]:
+    """What was measured, as files."""
+    return Task("report", inputs, plan, WrittenReport, say("Write the report"))
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:
