@@ -4,8 +4,8 @@ A ratio holds when the machine's speed drifts; the absolute medians are for orie
 compared runs in turn, A B A B …, after a warm-up of each. Nothing here passes or fails a test.
 
 `bench.py [--models FOLDER] [PART …]`: with a folder, converted models are kept and used again. The
-parts about fusion each run in a process of their own: `fusion_patterns.py` and so on. The part
-`pairs`:
+parts but `pairs` each run in a process of their own, named in SCRIPTS, where they say what they
+measure. The part `pairs`:
 
 - start: from the start of the process to the first window on the screen (offscreen platform),
   against a bare PySide6 window with one label.
@@ -32,7 +32,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("pairs", "patterns", "networks", "trained", "time")
+SCRIPTS = {
+    "patterns": "fusion_patterns.py",
+    "networks": "fusion_networks.py",
+    "trained": "fusion_trained.py",
+    "time": "fusion_time.py",
+    "kit": "quant_kit.py",
+    "breaking": "breaking.py",
+    "search": "search.py",
+    "matrix": "runtime_matrix.py",
+    "sizes": "quant_sizes.py",
+}
+KEEPS_NOTHING = ("kit", "matrix")
+PARTS = ("pairs", *SCRIPTS)
 ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -160,9 +172,10 @@ def measure(pair: Pair) -> None:
     )
 
 
-def measure_fusion(part: str, models: Path | None) -> None:
-    """One of the tables about fusion; what the tools say besides is shown only when it fails."""
-    command = [sys.executable, str(HERE / f"fusion_{part}.py"), *([str(models)] if models else [])]
+def measure_tables(part: str, models: Path | None) -> None:
+    """One of the scripts; what the tools say besides is shown only when it fails."""
+    kept = [str(models)] if models and part not in KEEPS_NOTHING else []
+    command = [sys.executable, str(HERE / SCRIPTS[part]), *kept]
     with tempfile.TemporaryFile("w+") as log:
         if subprocess.run(command, env=ENVIRONMENT, stderr=log, check=False).returncode:
             log.seek(0)
@@ -181,7 +194,7 @@ def main() -> None:
         if part == "pairs":
             measure_pairs()
         else:
-            measure_fusion(part, asked.models)
+            measure_tables(part, asked.models)
 
 
 def _spread(figures: tuple[float, ...]) -> str:

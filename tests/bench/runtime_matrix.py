@@ -1,6 +1,7 @@
 """Scheme x runtime release x model: what loads, what is right, what is refused, and how fast it is.
 
-`python tests/bench/runtime_matrix.py [--kit ../shared/eval] [--model NAME=SAVEDMODEL,SAMPLES.npz]`
+`runtime_matrix.py [--kit FOLDER] [--model NAME=SAVEDMODEL,SAMPLES.npz]`: the embedded sample, the
+evaluation kit (`../shared/eval` unless given) where it is there, and models of your own.
 
 Each model is quantized once. For every runtime of this computer as the target, each candidate is
 gated and, where that fails, lowered. What is then offered as usable is run on that very release on
@@ -48,6 +49,7 @@ from edgekiln.pipeline.quantize.trial import (
 from edgekiln.pipeline.quantize.variants import Variant
 from edgekiln.profiles import load_profile
 
+KIT = Path(__file__).parents[3] / "shared" / "eval"
 FRESH = 64  # samples the gate did not see
 CELLS = {
     "ok": "right as it was made",
@@ -216,14 +218,14 @@ def _times(speed: Speed | None) -> str:
 def main() -> int:
     """All tables; 1 when anything offered is wrong."""
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--kit", type=Path)
+    arguments.add_argument("--kit", type=Path, default=KIT)
     arguments.add_argument("--model", action="append", default=[])
     asked = arguments.parse_args()
     sample = assets.path("sample")
     cases = [
         ("sample", sample / "saved_model", sample / "calibration.npz", sample / "evaluation.npz")
     ]
-    for folder in sorted(asked.kit.iterdir()) if asked.kit else ():
+    for folder in sorted(asked.kit.iterdir()) if asked.kit.exists() else ():
         if (folder / "saved_model").is_dir():
             cases.append((folder.name, folder / "saved_model", *_data(folder)))
     for item in asked.model:

@@ -1,8 +1,8 @@
 """The whole step `quantize` with its search on a MobileNetV2 of 224 x 224 pixels, 200 calibration
-and 200 evaluation pictures: `search.py FOLDER first|second`.
+and 200 evaluation pictures: `search.py [FOLDER]`; FOLDER keeps the model and what was found.
 
-`first`: into a fresh store, so with laying the data, calibration and every scheme of a plan as it
-is by default. `second`: with another limit, from what the first one has left. Prints the seconds.
+The first search goes into a fresh store, so with laying the data, calibration and every scheme of a
+plan as it is by default; the second has another limit and starts from what the first one left.
 
 Trained for minutes, not hours: on single handwritten digits of 56 x 56 pixels; then given pictures
 of 4 x 4 equal ones, with the statistics of BatchNorm and the last layer (ridge regression) anew.
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import resource
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from models import folder_for
 
 from edgekiln.child import run_step
 from edgekiln.core.accuracy import QuantResult
@@ -29,6 +31,7 @@ from edgekiln.core.plans import ConvertPlan, QuantPlan
 
 SAMPLES = 200
 LIMITS = {"first": 0.01, "second": 0.02}
+PROMISES = {"first": "180 s", "second": "60 s"}
 
 
 def make(folder: Path) -> None:
@@ -58,7 +61,7 @@ def make(folder: Path) -> None:
     model = keras.Model(body.input, head(body.output))
     head.set_weights(solved(features[2 * SAMPLES :], y[2 * SAMPLES : 4 * SAMPLES]))
     seen = model.predict(x[:SAMPLES], verbose=0).argmax(1)
-    print("float accuracy", (seen == y[:SAMPLES]).mean())
+    print(f"float accuracy {(seen == y[:SAMPLES]).mean():.1%} of {SAMPLES}", flush=True)
     model.export(folder / "saved_model", verbose=False)
     np.savez(folder / "evaluation.npz", x=x[:SAMPLES], y=y[:SAMPLES])
     np.savez(folder / "calibration.npz", x=x[SAMPLES : 2 * SAMPLES], y=y[SAMPLES : 2 * SAMPLES])
@@ -91,8 +94,8 @@ def model_in(folder: Path) -> Artifact:
     return run_step("convert", inputs, ConvertPlan(), folder / "float", Artifact)
 
 
-def search(folder: Path, part: str) -> float:
-    """Seconds of the step as the product runs it."""
+def search(folder: Path, part: str) -> None:
+    """The step as the product runs it."""
     store, model = folder / "store", model_in(folder)
     if part == "first":
         shutil.rmtree(store, ignore_errors=True)
@@ -105,21 +108,32 @@ def search(folder: Path, part: str) -> float:
     result = run_step("quantize", model, plan, store, QuantResult, tell(began))
     took = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"# {part}: {took:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of CPU")
-    for attempt in result.attempts:
-        print("#", attempt.scheme, len(attempt.kept), attempt.loss, attempt.within, attempt.usable)
-    return took
+    cpu, tried = used.ru_utime + used.ru_stime, len(result.attempts)
+    print(f"{part} search: {took:.0f} s (promise: {PROMISES[part]}), {cpu:.0f} s of CPU so far")
+    print(f"  {tried} tried: {result.reason}", flush=True)
 
 
 def tell(began: float) -> Any:
+    """The progress, for whoever reads the log."""
+
     def report(fraction: float | None, text: Any, attempt: Any = None) -> None:
-        print(f"# {time.perf_counter() - began:6.1f} s {text} {'*' if attempt else ''}", flush=True)
+        seconds = time.perf_counter() - began
+        print(f"{seconds:6.1f} s {text} {'*' if attempt else ''}", file=sys.stderr, flush=True)
 
     return report
 
 
+def main(models: Path | None = None) -> None:
+    """Both searches; each is one run, not a median."""
+    with folder_for(models, "search") as folder:
+        if not (folder / "evaluation.npz").exists():
+            subprocess.run([sys.executable, __file__, "make", str(folder)], check=True)
+        for part in LIMITS:
+            search(folder, part)
+
+
 if __name__ == "__main__":
-    kept = Path(sys.argv[1])
-    if not (kept / "evaluation.npz").exists():
-        make(kept)
-    print(search(kept, sys.argv[2]))
+    if sys.argv[1:2] == ["make"]:
+        make(Path(sys.argv[2]))
+    else:
+        main(*(Path(each) for each in sys.argv[1:2]))

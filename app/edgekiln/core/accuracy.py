@@ -11,6 +11,7 @@ from edgekiln.core.fusion import Latency
 from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
+from edgekiln.core.task import Decoder, Task
 from edgekiln.core.text import Text
 
 
@@ -27,10 +28,17 @@ class Differing:
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """Top-1 accuracy and agreement with the float model, as fractions, on `samples` samples.
+    """What a model's answers are worth on `samples` samples, by the kind of its `task`.
 
-    `confusion[true][predicted]` counts. `outputs` is an `.npz` with `scores` [samples, classes]
-    float32, `predicted` [samples] int64, `labels` [samples] int64 (-1: unlabelled).
+    `primary`: the task's first figure against the truth, None without one. `agreement`: share of
+    answers (top-1, boxes, pixels) as the float model's. `accuracy`: top-1, of a classifier alone;
+    `confusion[true][predicted]` counts.
+
+    `outputs` is an `.npz`: `labels` [samples] int64 (-1: unlabelled), `predicted` [samples] int64
+    (-1 where the task has no classes), `scores` float32 [samples, …]: class scores, else values.
+    Of a detector also `starts`, `corners` (fractions of the model's input), `classes` and
+    `box_scores`: sample i has the rows from starts[i] on; of a segmenter `masks` uint8 [samples,
+    height, width]. What is true of them is there by the same names after `true_`.
     """
 
     runtime: str  # "litert 2.3.0"
@@ -51,10 +59,24 @@ class AccuracyReport:
     error: float | None = None
     interval: Interval | None = None  # of the accuracy
     agreement_interval: Interval | None = None
-    paired: PairedTest | None = None  # the accuracy against the float model's
+    paired: PairedTest | None = None  # the primary figure against the float model's
     measures: tuple[Measure, ...] = ()
     per_class: tuple[ClassFigures, ...] = ()  # of more than 100 classes the worst
     reliability: tuple[ReliabilityBin, ...] = ()
+    task: Task = "classification"
+    task_why: Text | None = None
+    decoder: Decoder | None = None  # of a detector
+    primary: Measure | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The fraction of which a candidate may lose some: accuracy, mAP, mIoU, AUC, recall; None
+        where the task has none, or the data no truth."""
+        return _share(self.accuracy, self.primary)
+
+
+def _share(accuracy: float | None, primary: Measure | None) -> float | None:
+    return primary.value if primary is not None and primary.is_share else accuracy
 
 
 @dataclass(frozen=True)
@@ -65,10 +87,22 @@ class TargetReport:
     samples: int
     accuracy: float | None
     agreement: float | None  # with the float model
-    same_as_fast: float  # share of samples with the same top-1 on both runtimes
+    same_as_fast: float  # share of answers (top-1, boxes, pixels) that are so on both runtimes
     error: float | None = None  # without classes: as in AccuracyReport
     interval: Interval | None = None  # of the accuracy
     float_accuracy: float | None = None  # of the float model on the same samples
+    primary: Measure | None = None  # as in AccuracyReport
+    float_primary: Measure | None = None
+
+    @property
+    def share(self) -> float | None:
+        """As in AccuracyReport."""
+        return _share(self.accuracy, self.primary)
+
+    @property
+    def float_share(self) -> float | None:
+        """The float model's on the same samples."""
+        return _share(self.float_accuracy, self.float_primary)
 
 
 @dataclass(frozen=True)
@@ -118,7 +152,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Beside:
-    """The chosen candidate's accuracy against that of `scheme`."""
+    """The chosen candidate's primary figure against that of `scheme`."""
 
     scheme: SchemeName
     test: PairedTest

@@ -9,11 +9,11 @@ from edgekiln.core.text import Text, say
 
 CONFIDENCE = 0.95
 MeasureName = Literal[
-    "top5", "macro-f1", "ece", "confidence-drift", "kl", "cosine", "sqnr-db",
+    "accuracy", "top5", "macro-f1", "ece", "confidence-drift", "kl", "cosine", "sqnr-db",
     "box-agreement", "map50", "map50-95", "miou", "pixel-accuracy",
     "mae", "rmse", "r2", "auc", "recall1",
 ]  # fmt: skip
-_SHARES = ("top5", "macro-f1", "ece", "box-agreement", "map50", "map50-95", "miou",
+_SHARES = ("accuracy", "top5", "macro-f1", "ece", "box-agreement", "map50", "map50-95", "miou",
            "pixel-accuracy", "auc", "recall1")  # fmt: skip
 
 
@@ -44,14 +44,15 @@ class Measure:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class, as fractions; None where there is nothing to divide by. `support`: samples with
-    this label."""
+    """One class, as fractions; None where there is nothing to divide by. `support`: what bears this
+    label: samples, boxes or pixels. `score`: a detector's AP 50–95, a segmenter's IoU."""
 
     index: int
     precision: float | None
     recall: float | None
     f1: float | None
     support: int
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def told(test: PairedTest, is_share: bool = True) -> Text:
 def title(name: MeasureName) -> Text:
     """What a figure is called where users read it."""
     titles: dict[MeasureName, Text] = {
+        "accuracy": say("Top-1 accuracy"),
         "top5": say("Top-5 accuracy"),
         "macro-f1": say("F1, mean of the classes"),
         "ece": say("Calibration error of confidence (ECE)"),

@@ -10,6 +10,7 @@ from edgekiln.core.artifact import SCHEMES, SchemeName
 from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.model import Signature
 from edgekiln.core.quantization import Kept
+from edgekiln.core.task import DERIVED, Judging
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class TablePlan:
     calibration: DataSource | None
     evaluation: DataSource | None = None
     preprocessing: Preprocessing | None = None
+    judging: Judging = DERIVED
 
 
 Goal = Literal["size", "latency"]
@@ -85,11 +87,12 @@ class QuantPlan:
     search_seconds: float = 180.0  # for the search of operators to keep; 0: no search
     calibration_file: Path | None = None  # ranges seen before, instead of calibrating again
     cluster: str = ""  # address of a Dask scheduler; "": the cores of this computer
+    judging: Judging = DERIVED
 
     @property
     def table(self) -> TablePlan:
         """The part that decides the data."""
-        return TablePlan(self.calibration, self.evaluation, self.preprocessing)
+        return TablePlan(self.calibration, self.evaluation, self.preprocessing, self.judging)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class EvalPlan:
     data: DataSource
     runtime: str = "litert"
     preprocessing: Preprocessing | None = None
+    judging: Judging = DERIVED
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Mixing:
 
     def by_hand(self, kept: Kept) -> Candidate:
         """The candidate with just these operators kept."""
-        return self._finish(kept)
+        return self._finished([kept])[0]
 
     def find(self, sensitivity: Sensitivity) -> Candidate | None:
         """The candidate with the fewest operators kept that loses no more than the plan allows, and
@@ -68,7 +68,7 @@ class Mixing:
             self.notes.append(say("The search ended with its time; what it had found is shown."))
         if best is None:
             closest = search.closest()
-            return None if closest is None else self._finish(closest.kept)
+            return None if closest is None else self._finished([closest.kept])[0]
         larger = [tried.kept for tried in search.held() if len(tried.kept) > len(best.kept)]
         return self._best_of([*self._in_int16(best), best.kept, *larger[:_MORE]])
 
@@ -81,14 +81,15 @@ class Mixing:
     def _best_of(self, finalists: Sequence[Kept]) -> Candidate:
         """The first that holds on the target as well; else the one that loses least there. What
         the search knows is the fast runtime's word."""
-        finished = []
-        for kept in finalists:
-            candidate = self._finish(kept)
-            attempt = self.batch.attempt(candidate)
-            if attempt.within:
-                return candidate
-            loss = attempt.loss if attempt.usable and attempt.loss is not None else float("inf")
-            finished.append((loss, candidate))
+        width = self.batch.where.width
+        finished: list[tuple[float, Candidate]] = []
+        for start in range(0, len(finalists), width):
+            for candidate in self._finished(finalists[start : start + width]):
+                attempt = self.batch.attempt(candidate)
+                if attempt.within:
+                    return candidate
+                loss = attempt.loss if attempt.usable and attempt.loss is not None else float("inf")
+                finished.append((loss, candidate))
         return min(finished, key=lambda each: each[0])[1]
 
     def _try(self, sets: Sequence[Kept]) -> list[Tried]:
@@ -105,10 +106,13 @@ class Mixing:
         self._found(replace(batch.attempt(candidate), within=holds, gated=False))
         return Tried(kept, loss, holds)
 
-    def _finish(self, kept: Kept) -> Candidate:
-        candidate = self._submit(kept, gated=True).result()
-        self._found(self.batch.attempt(candidate))
-        return candidate
+    def _finished(self, sets: Sequence[Kept]) -> list[Candidate]:
+        """Candidates through the gate and judged, side by side."""
+        pending = [self._submit(kept, gated=True) for kept in sets]
+        candidates = [each.result() for each in pending]
+        for candidate in candidates:
+            self._found(self.batch.attempt(candidate))
+        return candidates
 
     def _submit(self, kept: Kept, *, gated: bool) -> Future[Candidate]:
         return self.batch.submit("mixed", kept, self.way, gated=gated)
