@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from edgekiln.core.workspace import Workspace
@@ -20,6 +21,10 @@ from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import ThemeName
 from ui.conftest import Compose
 from ui.test_screenshots import have
+
+Shown = TypeVar("Shown", bound=QWidget)
+# What there is without a screen cannot tell a window manager the smallest size of a dialog.
+pytestmark = pytest.mark.qt_log_ignore("does not support propagateSizeHints")
 
 
 @pytest.fixture
@@ -45,10 +50,15 @@ def dialog_of(compose: Compose, desk: Desk, root: Path, language: str, theme: Th
     return dialog
 
 
-def press(owner: object, name: str) -> None:
-    button = owner.findChild(QPushButton, name)  # type: ignore[attr-defined]
-    assert button is not None, name
-    button.click()
+def seen(owner: QWidget, kind: type[Shown], name: str) -> Shown:
+    """The one that is shown: those of an earlier drawing go with the event loop."""
+    QApplication.processEvents()
+    (widget,) = [w for w in owner.findChildren(kind, name) if w.isVisible()]
+    return widget
+
+
+def press(owner: QWidget, name: str) -> None:
+    seen(owner, QPushButton, name).click()
 
 
 def texts(dialog: ExportDialog) -> str:
@@ -57,6 +67,7 @@ def texts(dialog: ExportDialog) -> str:
 
 def shoot(dialog: ExportDialog, name: str, tmp_path: Path) -> None:
     folder = Path(os.environ.get("EDGEKILN_SHOTS", tmp_path))
+    QApplication.processEvents()
     dialog.adjustSize()
     dialog.grab().save(str(folder / f"export-{name}.png"))
 
@@ -69,11 +80,8 @@ def test_every_format_in_both_languages(
     dialog._show_folder = opened.append
     dialog.choose(tmp_path / "out")
     for form in ("csv", "json", "tensorboard"):
-        box = dialog.findChild(QCheckBox, f"export-{form}")
-        assert box is not None
-        box.click()
-    languages = dialog.findChild(QComboBox, "export-language")
-    assert languages is not None
+        seen(dialog, QCheckBox, f"export-{form}").click()
+    languages = seen(dialog, QComboBox, "export-language")
     languages.setCurrentIndex(2)
     languages.activated.emit(2)
     press(dialog, "start-export")
@@ -95,18 +103,15 @@ def test_nothing_chosen_and_a_folder_that_refuses(
 ) -> None:
     dialog = dialog_of(compose, desk, tmp_path, "zh_CN")
     for form in ("html", "pdf"):
-        box = dialog.findChild(QCheckBox, f"export-{form}")
-        assert box is not None
-        box.click()
-    (start,) = [b for b in dialog.findChildren(QPushButton, "start-export") if b.isVisible()]
+        seen(dialog, QCheckBox, f"export-{form}").click()
+    start = seen(dialog, QPushButton, "start-export")
     assert not start.isEnabled()
     assert start.toolTip() == "请先选择一种格式。"
-    (again,) = [b for b in dialog.findChildren(QCheckBox, "export-csv") if b.isVisible()]
-    again.click()
+    seen(dialog, QCheckBox, "export-csv").click()
     (tmp_path / "file").touch()
     dialog.choose(tmp_path / "file")
     press(dialog, "start-export")
-    qtbot.waitUntil(lambda: "报告无法写入" in texts(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: "无法把报告写到" in texts(dialog), timeout=30_000)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -56,6 +56,7 @@ class ExportDialog(QDialog):
         self._languages: tuple[str, ...] = (words.language,)
         self._job: Job | None = None
         self.setWindowTitle(words("Export"))
+        self.finished.connect(self.deleteLater)  # the page opens a new one every time
         self.setMinimumWidth(_WIDE)
         self._body = QVBoxLayout(self)
         self._body.setContentsMargins(24, 24, 24, 16)
@@ -83,7 +84,7 @@ class ExportDialog(QDialog):
         export = Action(words("Export"), self._start, "start-export", missing)
         change = Action(words("Choose a folder"), self._choose, "export-folder")
         return column(
-            error_panel(words, self._tokens, failed, print) if failed else QWidget(),
+            *((error_panel(words, self._tokens, failed, print),) if failed else ()),
             line(words("Formats"), "strong"),
             *(self._box(form) for form in FORMATS),
             line(words("Language of the report"), "strong"),
@@ -165,9 +166,11 @@ class ExportDialog(QDialog):
             words("Open the folder"), lambda: self._show_folder(self._folder), "open-folder"
         )
         said = words("{count} files were written.", count=len(written.files))
+        names = "\n".join(path.name for path in written.files)
         return column(
             notice(self._tokens, "good", said),
-            *(text(str(path), "muted") for path in written.files),
+            text(str(self._folder), "strong"),
+            text(names, "muted"),
             row(button(Action(words("Close"), self.accept, "close-export")), None,
                 button(show, primary=True)),
             gap=10,
