@@ -68,6 +68,7 @@ STEPS: dict[str, Step] = {
     "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
+    "print-page": Step("edgekiln.printing.print_page", "print_page", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),
     "host-key": Step("edgekiln.ship.device.connect", "read_host_key", kept=False),
     "probe": Step("edgekiln.ship.device.probe", "probe", kept=False),

@@ -29,6 +29,7 @@ from edgekiln.core.plans import (
     QuantPlan,
     SizePlan,
 )
+from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
@@ -47,6 +48,7 @@ PLACES: dict[str, str] = {
     "offer-sizes": "model",
     "list-samples": "preview",
     "thumbnails": "preview",
+    "report": "preview",
     "host-key": "devices",
     "probe": "devices",
     "bundle": "deploy",
@@ -110,6 +112,11 @@ def list_samples(inputs: ListInputs, fingerprint: str) -> Task[SampleList]:
     """All samples with both models' answers."""
     title = say("List the samples")
     return Task("list-samples", inputs, ListPlan(fingerprint), SampleList, title, PICTURES)
+
+
+def report(inputs: ReportInputs, plan: ReportPlan) -> Task[WrittenReport]:
+    """What was measured, as files."""
+    return Task("report", inputs, plan, WrittenReport, say("Write the report"))
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:
