@@ -37,6 +37,7 @@ from edgekiln.ui.theme import ThemeName
 from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
+from ui.data_states import DATA_STATES
 from ui.quant_states import QUANT_STATES
 
 SIZES = ((1024, 700), (1280, 800), (1920, 1080))
@@ -289,6 +290,7 @@ STATES: tuple[State, ...] = (
     quantize_data,
     quantize_done,
     *QUANT_STATES,
+    *DATA_STATES,
     preview_empty,
     preview_done,
     devices_empty,

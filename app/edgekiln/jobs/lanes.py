@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 CONVERT = "convert"
 WORK = "work"
+DATA = "data"
 
 
 def device_lane(device: str) -> str:
