@@ -7,7 +7,14 @@ from pathlib import Path
 from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
-from edgekiln.core.data import DataSource, OfferedSizes, ThumbnailPlan, Thumbnails
+from edgekiln.core.data import (
+    DataCheck,
+    DataCheckPlan,
+    DataSource,
+    OfferedSizes,
+    ThumbnailPlan,
+    Thumbnails,
+)
 from edgekiln.core.device import (
     Contact,
     DeviceFacts,
@@ -33,7 +40,7 @@ from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
-from edgekiln.jobs.lanes import CONVERT, PICTURES, device_lane
+from edgekiln.jobs.lanes import CONVERT, DATA, PICTURES, device_lane
 from edgekiln.ui.figures import model_name
 
 # Which place of the window a step belongs to: its mark is shown there.
@@ -101,6 +108,12 @@ def offer_sizes(data: Path, signature: Signature) -> Task[OfferedSizes]:
     """The sizes the data has, for those the signature leaves open."""
     title = say("Look at the sizes of {name}", name=data.name)
     return Task("offer-sizes", DataSource(data), SizePlan(signature), OfferedSizes, title)
+
+
+def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:
+    """What the data is like; beside the work, for nothing waits for it."""
+    title = say("Check the data in {name}", name=data.path.name)
+    return Task("check-data", data, plan, DataCheck, title, DATA)
 
 
 def thumbnails(data: DataSource, plan: ThumbnailPlan) -> Task[Thumbnails]:
