@@ -44,6 +44,8 @@ class Samples:
     notes: tuple[Text, ...] = ()
     data: str = ""  # what a person calls the data: the last two parts of its path
     truth: Truth | None = None  # boxes, masks or values
+    source: Path = Path()  # the data itself, and which of its rows these are
+    index: tuple[int, ...] = ()
 
     @property
     def labelled(self) -> bool:
@@ -84,8 +86,11 @@ def write_samples(
     report: Report = silent,
     known: tuple[str, ...] = (),
     judging: Judging = DERIVED,
+    *,
+    laid: bool = True,
 ) -> Samples:
-    """Write the data as the model's inputs to the `.npz` `out`, what is true of it beside it.
+    """Write the data as the model's inputs to the `.npz` `out`, what is true of it beside it;
+    unless `laid`, no inputs: the rows are read when a model is asked about them.
 
     Pictures are resized and preprocessed (None: values 0…255), sounds go through a front end (None:
     the first that fits); arrays of any other kind are fed as stored.
@@ -100,7 +105,8 @@ def write_samples(
     for spec in signature.inputs:
         if intakes[spec.name].pixels:
             check_bytes(preprocessing, spec)
-    _write(data, intakes, preprocessing, out, report)
+    if laid:
+        _write(data, intakes, preprocessing, out, report)
     truth = write_truth(data, next(iter(intakes.values())), preprocessing, signature, out)
     return Samples(
         path=out,
@@ -111,6 +117,8 @@ def write_samples(
         notes=data.notes,
         data="/".join(source.path.parts[-2:]),
         truth=truth,
+        source=source.path,
+        index=tuple(data.index),
     )
 
 

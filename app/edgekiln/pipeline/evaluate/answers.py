@@ -1,228 +1,170 @@
-"""What a model says of every sample, and what is true of it, as its task has it."""
+"""The answers of models on all of the data, in parts: one process for every core."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, prod
+from pathlib import Path
 
 import numpy as np
 
-from edgekiln.core.accuracy import AccuracyReport
-from edgekiln.core.task import Task
+from edgekiln.child import ChildCrashed
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import Preprocessing
+from edgekiln.core.inference import (
+    AnswerInputs,
+    AnswerPlan,
+    Answers,
+    InferResult,
+    RuntimeFamily,
+)
+from edgekiln.core.report import Report, silent
+from edgekiln.core.text import Text, say
+from edgekiln.executor import Executor, executor
 from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.data.source import Samples
-from edgekiln.pipeline.data.truth import VOID
 from edgekiln.pipeline.evaluate import metrics
-from edgekiln.pipeline.evaluate.boxes import Boxes, decode_boxes
-from edgekiln.pipeline.evaluate.masks import enlarged, masks_of
-from edgekiln.pipeline.evaluate.metrics import Ints
-from edgekiln.pipeline.evaluate.tasks import Kind, normal_class
-from edgekiln.pipeline.evaluate.values import Doubles, squared_errors
+from edgekiln.pipeline.evaluate.runtimes import crashed_on
 
-_OTHER = "output:"
-_TRUE = "true_"
+_FEWEST = 64  # samples that are worth a process
+_PART_VALUES = (
+    1 << 25
+)  # values fed in a part: 200 pictures of 224 × 224, or all of a small data set
+_MOST_PARTS = 16  # each opens the data again
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Rows are samples. `values`: class scores of a classifier, else the judged output as it is;
-    `predicted`: classes, -1 where there are none; `others`: further outputs by name.
+class Answered:
+    """What one model said: its outputs by name [samples, …], in the order of the data, and how it
+    ran; no outputs where the runtime refused it."""
 
-    `boxes` of a detector, `masks` of a segmenter, `rebuilt`: an autoencoder's reconstruction error;
-    `abnormal`: whether a sample is what that error should tell. None where the task or the data has
-    none.
-    """
-
-    task: Task
-    values: Array
-    labels: Ints
-    predicted: Ints
-    true_values: Array | None = None
-    boxes: tuple[Boxes, ...] | None = None
-    true_boxes: tuple[Boxes, ...] | None = None
-    masks: Array | None = None
-    true_masks: Array | None = None
-    rebuilt: Doubles | None = None
-    abnormal: Array | None = None
-    others: Mapping[str, Array] = field(default_factory=dict)
-    main: str = ""  # what the judged output is called
-
-    @property
-    def outputs(self) -> Mapping[str, Array]:
-        """All of them; the judged one by the name ""."""
-        return {"": self.values, **self.others}
-
-    def only(self, rows: Ints) -> Answers:
-        """Those of these samples, in this order."""
-        return replace(
-            self,
-            values=self.values[rows],
-            labels=self.labels[rows],
-            predicted=self.predicted[rows],
-            true_values=_rows(self.true_values, rows),
-            boxes=None if self.boxes is None else tuple(self.boxes[i] for i in rows),
-            true_boxes=None if self.true_boxes is None else tuple(self.true_boxes[i] for i in rows),
-            masks=_rows(self.masks, rows),
-            true_masks=_rows(self.true_masks, rows),
-            rebuilt=_rows(self.rebuilt, rows),
-            abnormal=_rows(self.abnormal, rows),
-            others={name: array[rows] for name, array in self.others.items()},
-        )
-
-    def arrays(self) -> dict[str, Array]:
-        """As `outputs` of an AccuracyReport holds them."""
-        single: dict[str, Array | None] = {
-            "scores": self.values.astype(np.float32),
-            "predicted": self.predicted,
-            "labels": self.labels,
-            "masks": self.masks,
-            "rebuilt": self.rebuilt,
-            "abnormal": self.abnormal,
-            _TRUE + "masks": self.true_masks,
-            _TRUE + "scores": self.true_values,
-        }
-        kept = {name: array for name, array in single.items() if array is not None}
-        others = {_OTHER + name: array for name, array in self.others.items()}
-        return {**kept, **others, **_laid(self.boxes), **_laid(self.true_boxes, _TRUE)}
-
-    @classmethod
-    def read(cls, report: AccuracyReport) -> Answers:
-        """Those a report was made from."""
-        arrays = load_arrays(report.outputs)
-        return cls(
-            report.task,
-            arrays["scores"],
-            arrays["labels"],
-            arrays["predicted"],
-            arrays.get(_TRUE + "scores"),
-            _taken(arrays),
-            _taken(arrays, _TRUE),
-            arrays.get("masks"),
-            arrays.get(_TRUE + "masks"),
-            arrays.get("rebuilt"),
-            arrays.get("abnormal"),
-            {k.removeprefix(_OTHER): rows for k, rows in arrays.items() if k.startswith(_OTHER)},
-        )
+    outputs: dict[str, Array]
+    ran: InferResult
 
 
-def told_by(kind: Kind, outputs: Mapping[str, Array], main: str, fed: Array) -> Answers:
-    """From the `outputs` [samples, …] of a run, `main` the judged one; `fed`: its main input. What
-    is true is not known yet."""
-    none = np.full(len(outputs[main]), metrics.UNDECIDED)
-    others = {name: array for name, array in outputs.items() if name != main}
-    bare = Answers(kind.task, outputs[main], none, none, others=others, main=main)
-    if kind.task == "classification":
-        scores = metrics.scores_of(bare.values)
-        assert scores is not None  # the kind says so
-        return replace(bare, values=scores, predicted=metrics.top1(scores))
-    if kind.task == "detection":
-        assert kind.decoder is not None  # as above
-        size = picture_size(fed.shape[1:])
-        return replace(bare, boxes=decode_boxes(outputs, kind.decoder, size))
-    if kind.task == "segmentation":
-        masks = masks_of(bare.values)
-        assert masks is not None  # as above
-        return replace(bare, masks=masks.clip(0, VOID).astype(np.uint8))
-    if kind.task == "autoencoder":
-        return replace(bare, rebuilt=squared_errors(bare.values, fed))
-    return bare
+@dataclass(frozen=True)
+class Asked:
+    """What all parts have in common."""
+
+    models: tuple[Artifact, ...]
+    samples: Samples
+    preprocessing: Preprocessing
+    runtime: RuntimeFamily
+    labels: tuple[str, ...] = ()
+
+    def part(self, rows: range) -> tuple[AnswerInputs, AnswerPlan]:
+        """The step `answer` for some of the samples."""
+        inputs = AnswerInputs(self.models, self.samples.source, self.samples.fingerprint)
+        signature = self.models[0].signature
+        index = tuple(self.samples.index[i] for i in rows)
+        plan = AnswerPlan(self.runtime, index, self.preprocessing, signature, self.labels)
+        return inputs, plan
 
 
-def with_truth(answers: Answers, samples: Samples) -> Answers:
-    """The answers beside the labels of all samples and what else is true of them."""
-    known = replace(answers, labels=np.asarray(samples.labels, np.int64))
-    truth = samples.truth
-    if answers.boxes is not None and truth is not None and truth.kind == "boxes":
-        boxes = {_TRUE + name: array for name, array in truth.boxes().items()}
-        return replace(known, true_boxes=_taken(boxes, _TRUE))
-    if answers.masks is not None and truth is not None and truth.kind == "masks":
-        masks = truth.masks()
-        return replace(known, masks=enlarged(answers.masks, *masks.shape[1:3]), true_masks=masks)
-    if answers.task == "regression":
-        return replace(known, true_values=_true_values(samples, answers.main, answers.values))
-    normal = normal_class(samples) if answers.task == "autoencoder" else None
-    return known if normal is None else replace(known, abnormal=known.labels != normal)
+def answers_of(asked: Asked, root: Path, report: Report = silent) -> tuple[Answered, ...]:
+    """What each model says on all samples. Parts are kept below `root` as soon as they are done;
+    the accuracy so far is told of the first model. UserError for a sample that cannot be read."""
+    with executor(root) as where:
+        parts = _parts(asked, where.width)
+        told = _Told(asked, report, len(asked.samples.index))
+        found = list(_performed(asked, parts, where, told))
+    return tuple(_joined(found, i) for i in range(len(asked.models)))
 
 
-def with_truth_of(answers: Answers, other: Answers) -> Answers:
-    """The answers beside what is true of the same samples of another model's."""
-    known = replace(
-        answers, labels=other.labels, true_values=other.true_values, true_boxes=other.true_boxes,
-        true_masks=other.true_masks, abnormal=other.abnormal,
-    )  # fmt: skip
-    if known.masks is None or other.true_masks is None:
-        return known
-    return replace(known, masks=enlarged(known.masks, *other.true_masks.shape[1:3]))
+def _parts(asked: Asked, width: int) -> list[range]:
+    """As many as there are cores or more, equal in size."""
+    count = len(asked.samples.index)
+    values = sum(prod(spec.shape[1:]) for spec in asked.models[0].signature.inputs)
+    wanted = max(width, ceil(count * values / _PART_VALUES))
+    wanted = max(1, min(wanted, max(width, _MOST_PARTS), count // _FEWEST))
+    ends = [count * i // wanted for i in range(wanted + 1)]
+    return [range(start, end) for start, end in pairwise(ends)]
 
 
-def judged_output(samples: Samples, first: str, outputs: Mapping[str, Array]) -> str:
-    """The output that is judged: the first there is a true value of, else the model's `first`."""
-    if samples.truth is not None and samples.truth.kind == "values":
-        known = samples.truth.values()
-        first = next((name for name in outputs if name in known), first)
-    return first if first in outputs else next(iter(outputs))
-
-
-def picture_size(shape: Sequence[int]) -> tuple[int, int]:
-    """Height and width of an input without batch, whether channels come last or first."""
-    if len(shape) < 2:
-        return 1, 1
-    first = len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3)
-    return (shape[1], shape[2]) if first else (shape[0], shape[1])
-
-
-def class_count(answers: Answers) -> int:
-    """Of scores, boxes or masks; 0 where the task has none."""
-    if answers.task == "classification":
-        return int(answers.values.shape[1])
-    if answers.masks is not None:
-        told = answers.values.shape[3] if answers.values.ndim == 4 else 1
-        return max(told, 2, int(answers.masks.max(initial=0)) + 1)
-    boxes = (*(answers.boxes or ()), *(answers.true_boxes or ()))
-    return max((int(b.classes.max(initial=-1)) + 1 for b in boxes), default=0)
-
-
-def _true_values(samples: Samples, main: str, output: Array) -> Array | None:
-    """Labels that are numbers are values too, of an output with one."""
-    if samples.truth is not None and samples.truth.kind == "values":
-        return samples.truth.values()[main].reshape(output.shape)
-    if not samples.labelled or output[:1].size != 1:
-        return None
-    names = samples.class_names
-    try:
-        values = [float(names[label]) if names else float(label) for label in samples.labels]
-    except ValueError:  # classes with names of words
-        return None
-    return np.array(values, np.float64).reshape(output.shape)
-
-
-def _rows(array: Array | None, rows: Ints) -> Array | None:
-    return None if array is None else array[rows]
-
-
-def _laid(boxes: Sequence[Boxes] | None, prefix: str = "") -> dict[str, Array]:
-    if boxes is None:
-        return {}
-    whole = {
-        "starts": np.cumsum([0, *map(len, boxes)]).astype(np.int64),
-        "corners": np.concatenate([np.zeros((0, 4)), *(b.corners for b in boxes)]),
-        "classes": np.concatenate([np.zeros(0, np.int64), *(b.classes for b in boxes)]),
+def _performed(
+    asked: Asked, parts: Sequence[range], where: Executor, told: _Told
+) -> Iterator[Answers]:
+    """The answers of the parts, in their order."""
+    futures = {
+        where.submit("answer", *asked.part(rows), Answers, told.within(rows)): rows
+        for rows in parts
     }
-    if prefix:
-        whole["crowd"] = np.concatenate([np.zeros(0, np.bool_), *(b.crowd for b in boxes)])
-    else:
-        whole["box_scores"] = np.concatenate([np.zeros(0), *(b.scores for b in boxes)])
-    return {prefix + name: array for name, array in whole.items()}
+    try:
+        for future in as_completed(futures):
+            if future.exception() is None:
+                told.add(futures[future], future.result())
+        for future in futures:
+            yield _result(future.result, asked)
+    finally:
+        for future in futures:
+            future.cancel()
 
 
-def _taken(arrays: Mapping[str, Array], prefix: str = "") -> tuple[Boxes, ...] | None:
-    if prefix + "starts" not in arrays:
-        return None
-    starts, corners = arrays[prefix + "starts"], arrays[prefix + "corners"].astype(np.float64)
-    classes = arrays[prefix + "classes"]
-    scores = arrays.get(prefix + "box_scores", np.ones(len(classes)))
-    crowd = arrays.get(prefix + "crowd", np.zeros(len(classes), np.bool_))
-    return tuple(
-        Boxes(corners[a:b], classes[a:b], scores[a:b], crowd[a:b]) for a, b in pairwise(starts)
-    )
+def _result(result: Callable[[], Answers], asked: Asked) -> Answers:
+    """A child that native code took down counts as a refusal, as in `run_model`."""
+    try:
+        return result()
+    except ChildCrashed as crash:
+        name, why = crashed_on(asked.runtime, crash)
+        count = len(asked.models)
+        return Answers(name, (None,) * count, (0.0,) * count, (why,) * count)
+
+
+class _Told:
+    """What is told while parts are on their way: how far they are, and the accuracy so far."""
+
+    def __init__(self, asked: Asked, report: Report, count: int) -> None:
+        self._asked, self._report, self._count = asked, report, count
+        self._done: dict[int, float] = defaultdict(float)
+        self._right: list[bool] = []
+        self._text: Text = say("Sample {i} of {count}", i=0, count=count)
+
+    def within(self, rows: range) -> Report:
+        """The report of a part."""
+
+        def inner(fraction: float | None, text: Text, found: object = None) -> None:
+            del text, found
+            self._tell(rows, fraction or 0.0)
+
+        return inner
+
+    def add(self, rows: range, part: Answers) -> None:
+        """A part that is done."""
+        labels = np.asarray(self._asked.samples.labels, np.int64)[rows.start : rows.stop]
+        known = labels >= 0
+        if part.outputs[0] is not None and known.any():
+            output = next(iter(load_arrays(part.outputs[0]).values()))
+            scores = metrics.scores_of(output)
+            if scores is not None:
+                self._right += (metrics.top1(scores) == labels)[known].tolist()
+        self._tell(rows, 1.0)
+
+    def _tell(self, rows: range, fraction: float) -> None:
+        self._done[rows.start] = max(self._done[rows.start], fraction * len(rows))
+        done = round(sum(self._done.values()))
+        self._report(done / self._count, self._words(done))
+
+    def _words(self, done: int) -> Text:
+        if not self._right:
+            return say("Sample {i} of {count}", i=done, count=self._count)
+        return say(
+            "Sample {i} of {count}; {share} of {known} right so far",
+            i=done, count=self._count, known=len(self._right),
+            share=f"{np.mean(self._right):.1%}",
+        )  # fmt: skip
+
+
+def _joined(parts: Sequence[Answers], model: int) -> Answered:
+    """One model's answers on all parts."""
+    runtime = parts[0].runtime
+    refused = next((p.refused[model] for p in parts if p.refused[model] is not None), None)
+    if refused is not None:
+        return Answered({}, InferResult(runtime, 0, 0.0, refused))
+    arrays = [load_arrays(path) for p in parts if (path := p.outputs[model]) is not None]
+    outputs = {name: np.concatenate([each[name] for each in arrays]) for name in arrays[0]}
+    median = float(np.median([p.median_ms[model] for p in parts]))
+    return Answered(outputs, InferResult(runtime, len(next(iter(outputs.values()))), median))

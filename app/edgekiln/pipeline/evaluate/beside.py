@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from edgekiln.core.accuracy import AccuracyReport, Beside, Candidate
 from edgekiln.core.artifact import SchemeName
 from edgekiln.core.measures import PairedTest
-from edgekiln.pipeline.evaluate.answers import Answers
 from edgekiln.pipeline.evaluate.primary import primary_of
+from edgekiln.pipeline.evaluate.told import Told
 
 
 def beside_others(candidates: Iterable[Candidate], chosen: SchemeName | None) -> tuple[Beside, ...]:
@@ -26,5 +26,5 @@ def paired(one: AccuracyReport, other: AccuracyReport) -> PairedTest | None:
     """The test of the first figures of two reports; None unless both are of the same samples."""
     if one.data_fingerprint != other.data_fingerprint or one.samples != other.samples:
         return None
-    own, theirs = (primary_of(Answers.read(report)) for report in (one, other))
+    own, theirs = (primary_of(Told.read(report)) for report in (one, other))
     return None if own is None or theirs is None else own.against(theirs)

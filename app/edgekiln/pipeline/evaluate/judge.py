@@ -21,21 +21,23 @@ from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.mapped import map_archive
 from edgekiln.pipeline.data.source import Samples
-from edgekiln.pipeline.evaluate.answers import (
-    Answers,
+from edgekiln.pipeline.evaluate.answers import Answered
+from edgekiln.pipeline.evaluate.measure import agreement, largest_error, measured
+from edgekiln.pipeline.evaluate.primary import primary_of
+from edgekiln.pipeline.evaluate.runtimes import run_model
+from edgekiln.pipeline.evaluate.tasks import Kind, kind_of
+from edgekiln.pipeline.evaluate.told import (
+    Told,
     class_count,
     judged_output,
     told_by,
     with_truth,
     with_truth_of,
 )
-from edgekiln.pipeline.evaluate.measure import agreement, largest_error, measured
-from edgekiln.pipeline.evaluate.primary import primary_of
-from edgekiln.pipeline.evaluate.runtimes import run_model
-from edgekiln.pipeline.evaluate.tasks import Kind, kind_of
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.joined import Joined, joined_again, joined_outputs
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.state import is_stateful
 
 
 def judge(
@@ -50,24 +52,26 @@ def judge(
     *,
     judging: Judging = DERIVED,
     is_reference: bool = False,
+    answered: Answered | None = None,
 ) -> AccuracyReport:
     """What `artifact` is worth by its task, and beside the float model's `reference`, whose task it
     shares; beside its own answers where it is the model that others are to agree with.
 
-    Its answers go to an `.npz` in `out_dir`. UserError when the runtime refuses the model, and when
-    it cannot be judged as declared.
+    Its answers go to an `.npz` in `out_dir`. `answered`: what it said, where it was asked already.
+    UserError when the runtime refuses the model, and when it cannot be judged as declared.
     """
-    run = _run(artifact, samples, runtime, out_dir, root, report)
+    answered = answered or _asked(artifact, samples, runtime, out_dir, root, report)
+    run = _Run.of(artifact, samples, answered)
     if reference is None:
         kind = run.kind(judging, samples)
     else:
         alike = run.kind(Judging(reference.task, reference.decoder), samples)
         kind = replace(alike, why=reference.task_why)
-    answers = with_truth(told_by(kind, run.outputs, run.main, run.fed), samples)
+    told = with_truth(run.told(kind), samples)
     outputs = (
         out_dir / f"scores-{artifact.scheme}-{artifact.sha256[:8]}-{runtime.replace(' ', '-')}.npz"
     )
-    save_arrays(outputs, answers.arrays())
+    save_arrays(outputs, told.arrays())
     judged = AccuracyReport(
         runtime=run.result.runtime,
         data=samples.data,
@@ -76,7 +80,7 @@ def judge(
         accuracy=None,
         agreement=None,
         confusion=(),
-        class_names=name_classes(samples.class_names, class_count(answers)),
+        class_names=name_classes(samples.class_names, class_count(told)),
         outputs=outputs,
         median_ms=run.result.median_ms,
         preprocessing=preprocessing,
@@ -85,9 +89,9 @@ def judge(
         task_why=kind.why,
         decoder=kind.decoder,
     )
-    float_ = None if reference is None else Answers.read(reference)
+    float_ = None if reference is None else Told.read(reference)
     return measured(
-        judged, answers, answers if is_reference else float_, run.joined, is_reference=is_reference
+        judged, told, told if is_reference else float_, run.joined, is_reference=is_reference
     )
 
 
@@ -104,17 +108,20 @@ def judge_on_target(
     report: Report = silent,
 ) -> TargetReport:
     """The same artifact on the target's runtime, on at most `limit` samples, the same share of
-    every class, chosen by `seed` and never by how they came out: so the accuracy is unbiased."""
-    chosen = np.asarray(choose(samples.labels, limit, seed))
+    every class, chosen by `seed` and never by how they came out: so the accuracy is unbiased. Of a
+    model with a state the first ones, as it has come to them."""
+    stateful = is_stateful(read_graph(artifact.path))
+    rows = range(min(limit, samples.count)) if stateful else choose(samples.labels, limit, seed)
+    chosen = np.asarray(rows, np.int64)
     part = replace(samples, path=out_dir / f".target-{artifact.sha256[:8]}.npz")
     save_arrays(part.path, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
-        run = _run(artifact, part, runtime, out_dir, root, report)
+        run = _Run.of(artifact, part, _asked(artifact, part, runtime, out_dir, root, report))
     finally:
         part.path.unlink()
-    here = Answers.read(fast).only(chosen)
-    there = with_truth_of(told_by(Kind.of(fast), run.outputs, run.main, run.fed), here)
-    float_ = None if reference is None else Answers.read(reference).only(chosen)
+    here = Told.read(fast).only(chosen)
+    there = with_truth_of(run.told(Kind.of(fast)), here)
+    float_ = None if reference is None else Told.read(reference).only(chosen)
     return _on_target(run, there, here, float_)
 
 
@@ -123,7 +130,7 @@ def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
     return tuple(names[i] if i < len(names) else str(i) for i in range(classes))
 
 
-def _on_target(run: _Run, there: Answers, here: Answers, float_: Answers | None) -> TargetReport:
+def _on_target(run: _Run, there: Told, here: Told, float_: Told | None) -> TargetReport:
     """What is said `there`, on the target's runtime, beside the truth, what the fast one says of
     the same samples, and what the float model does."""
     primary = _first(there)
@@ -145,13 +152,13 @@ def _on_target(run: _Run, there: Answers, here: Answers, float_: Answers | None)
     )
 
 
-def _first(answers: Answers) -> Measure | None:
+def _first(answers: Told) -> Measure | None:
     """Without the interval where that is dear: these are few samples anyway."""
     primary = primary_of(answers)
     return None if primary is None else primary.measure(sure=answers.task == "classification")
 
 
-def _same(there: Answers, here: Answers, joined: Mapping[str, Joined]) -> float:
+def _same(there: Told, here: Told, joined: Mapping[str, Joined]) -> float:
     """The share of answers that are so on both runtimes; without such, of samples with such
     outputs."""
     same = agreement(there, here)
@@ -177,48 +184,67 @@ def _same_outputs(raw: Array, fast: Array, joined: Joined | None) -> float:
 @dataclass(frozen=True)
 class _Run:
     """All `outputs` as the original of the model gives them, `main` the judged one, `joined` those
-    that are joined of parts; `fed`: the main input as the original takes it."""
+    that are joined of parts; `fed`: the main input of that `shape` as the original takes it, None
+    where it was not laid."""
 
     result: InferResult
     outputs: Mapping[str, Array]
     main: str
     joined: Mapping[str, Joined]
-    fed: Array
+    shape: tuple[int, ...]
+    fed: Array | None
+
+    @classmethod
+    def of(cls, artifact: Artifact, samples: Samples, answered: Answered) -> _Run:
+        """UserError when the runtime refused the model."""
+        ran = answered.ran
+        if ran.refused is not None:
+            raise UserError(
+                say("The model does not run on {runtime}.", runtime=ran.runtime),
+                ran.refused,
+                say("Choose another runtime or another scheme."),
+            )
+        graph = read_graph(artifact.path)
+        interface = read_interface(graph)
+        arrays = interface.joined(answered.outputs)
+        first = artifact.signature.outputs[0].name
+        first = next((item.name for item in interface.parted if first in item.parts), first)
+        main = judged_output(samples, first, arrays)
+        joined = {**joined_outputs(graph), **joined_again(interface, answered.outputs)}
+        fed = _fed(artifact, samples.path, interface)
+        shape = artifact.signature.inputs[0].shape[1:] if fed is None else fed.shape[1:]
+        return cls(ran, arrays, main, joined, shape, fed)
 
     def kind(self, judging: Judging, samples: Samples) -> Kind:
         """How its answers are judged."""
-        return kind_of(judging, samples, self.outputs, self.main, self.fed.shape[1:])
+        return kind_of(judging, samples, self.outputs, self.main, self.shape)
+
+    def told(self, kind: Kind) -> Told:
+        """Its answers, of that kind."""
+        return told_by(kind, self.outputs, self.main, self.shape, self.fed)
 
 
-def _run(
+def _asked(
     artifact: Artifact,
     samples: Samples,
     runtime: str,
     out_dir: Path,
     root: Path,
     report: Report,
-) -> _Run:
-    """The model on all samples; the file of its outputs is removed again."""
+) -> Answered:
+    """The outputs on all laid samples; their file is removed again."""
     outputs = out_dir / f".outputs-{artifact.sha256[:8]}-{runtime}.npz"
     ran = run_model(artifact.path, samples.path, runtime, outputs, root, report)
     if ran.refused is not None:
-        raise UserError(
-            say("The model does not run on {runtime}.", runtime=ran.runtime),
-            ran.refused,
-            say("Choose another runtime or another scheme."),
-        )
-    graph, loaded = read_graph(artifact.path), load_arrays(outputs)
+        return Answered({}, ran)
+    arrays = load_arrays(outputs)
     outputs.unlink()
-    interface = read_interface(graph)
-    arrays = interface.joined(loaded)
-    first = artifact.signature.outputs[0].name
-    first = next((item.name for item in interface.parted if first in item.parts), first)
-    main = judged_output(samples, first, arrays)
-    joined = {**joined_outputs(graph), **joined_again(interface, loaded)}
-    return _Run(ran, arrays, main, joined, _fed(artifact, samples.path, interface))
+    return Answered(arrays, ran)
 
 
-def _fed(artifact: Artifact, samples: Path, interface: Interface) -> Array:
+def _fed(artifact: Artifact, samples: Path, interface: Interface) -> Array | None:
+    if not samples.exists():
+        return None
     arrays = map_archive(samples)
     first = artifact.signature.inputs[0].name
     name = first if first in arrays else next(iter(arrays))

@@ -1,4 +1,4 @@
-"""All that can be measured of a model's answers, each figure with its interval."""
+"""All that can be measured of a model's told, each figure with its interval."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edgekiln.core.measures import ClassFigures, Interval, Measure, MeasureName
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.evaluate import classes as of_classes
 from edgekiln.pipeline.evaluate import metrics, values
-from edgekiln.pipeline.evaluate.answers import Answers
 from edgekiln.pipeline.evaluate.detection import agreed_boxes, box_agreement
 from edgekiln.pipeline.evaluate.metrics import UNDECIDED, Ints
 from edgekiln.pipeline.evaluate.of_truth import of_truth
 from edgekiln.pipeline.evaluate.primary import primary_of
 from edgekiln.pipeline.evaluate.statistics import Figure, Rows, bootstrap, wilson
+from edgekiln.pipeline.evaluate.told import Told
 from edgekiln.pipeline.graph.joined import Joined
 
 _MOST_CLASSES = 100  # told one by one
@@ -27,53 +27,53 @@ _TOP = 5
 
 def measured(
     report: AccuracyReport,
-    answers: Answers,
-    float_: Answers | None,
+    told: Told,
+    float_: Told | None,
     joined: Mapping[str, Joined],
     *,
     is_reference: bool,
 ) -> AccuracyReport:
-    """The report with all that `answers` say beside the truth and beside those of the float model;
+    """The report with all that was `told` beside the truth and beside those of the float model;
     of the float model itself no more than that it agrees with itself. `joined`: outputs that are
     joined of parts."""
-    primary = primary_of(answers)
-    told = replace(report, primary=None if primary is None else primary.measure())
-    if answers.task == "classification":
-        told = _of_classifier(told, answers, None if is_reference else float_)
+    primary = primary_of(told)
+    found = replace(report, primary=None if primary is None else primary.measure())
+    if told.task == "classification":
+        found = _of_classifier(found, told, None if is_reference else float_)
     else:
-        told = of_truth(told, answers, primary)
+        found = of_truth(found, told, primary)
     if float_ is None:
-        return told
-    told = replace(told, agreement=agreement(answers, float_))
-    if told.agreement is None:
-        told = replace(told, error=largest_error(answers, float_, joined))
+        return found
+    found = replace(found, agreement=agreement(told, float_))
+    if found.agreement is None:
+        found = replace(found, error=largest_error(told, float_, joined))
     if is_reference:
-        return told
+        return found
     reference = primary_of(float_)
     if primary is not None and reference is not None:
-        told = replace(told, paired=primary.against(reference))
-    measures = (*told.measures, *_as_float(answers, float_))
-    return replace(told, measures=measures, by_output=_by_output(answers, float_))
+        found = replace(found, paired=primary.against(reference))
+    measures = (*found.measures, *_as_float(told, float_))
+    return replace(found, measures=measures, by_output=_by_output(told, float_))
 
 
-def agreement(answers: Answers, float_: Answers) -> float | None:
-    """The share of answers (top-1, boxes, pixels) as the other's; None without such, or a box."""
-    if answers.boxes is not None and float_.boxes is not None:
-        return box_agreement(agreed_boxes(answers.boxes, float_.boxes))
-    if answers.masks is not None and float_.masks is not None:
-        same_size = answers.masks.shape == float_.masks.shape
-        return float(np.mean(answers.masks == float_.masks)) if same_size else 0.0
-    if answers.task != "classification":
+def agreement(told: Told, float_: Told) -> float | None:
+    """The share of told (top-1, boxes, pixels) as the other's; None without such, or a box."""
+    if told.boxes is not None and float_.boxes is not None:
+        return box_agreement(agreed_boxes(told.boxes, float_.boxes))
+    if told.masks is not None and float_.masks is not None:
+        same_size = told.masks.shape == float_.masks.shape
+        return float(np.mean(told.masks == float_.masks)) if same_size else 0.0
+    if told.task != "classification":
         return None
-    return metrics.agreement(answers.predicted, float_.predicted)
+    return metrics.agreement(told.predicted, float_.predicted)
 
 
-def largest_error(answers: Answers, float_: Answers, joined: Mapping[str, Joined]) -> float | None:
+def largest_error(told: Told, float_: Told, joined: Mapping[str, Joined]) -> float | None:
     """The relative error of the output that is furthest from the other's; None where one has none
     that is a number."""
     errors = [
-        metrics.relative_error(rows, float_.outputs[name], joined.get(name or answers.main))
-        for name, rows in answers.outputs.items()
+        metrics.relative_error(rows, float_.outputs[name], joined.get(name or told.main))
+        for name, rows in told.outputs.items()
         if name in float_.outputs and rows.shape == float_.outputs[name].shape
     ]
     return None if None in errors else max((e for e in errors if e is not None), default=None)
@@ -84,10 +84,8 @@ def share_interval(hits: Array) -> Interval | None:
     return wilson(int(np.sum(hits)), len(hits))
 
 
-def _of_classifier(
-    report: AccuracyReport, answers: Answers, float_: Answers | None
-) -> AccuracyReport:
-    scores, labels, predicted = answers.values, answers.labels, answers.predicted
+def _of_classifier(report: AccuracyReport, told: Told, float_: Told | None) -> AccuracyReport:
+    scores, labels, predicted = told.values, told.labels, told.predicted
     known = labels >= 0
     right = predicted == labels
     counts = of_classes.counted(predicted, labels, scores.shape[1])
@@ -143,12 +141,12 @@ def _of_confidence(scores: Array, float_: Array | None) -> Iterator[Measure]:
     yield from _mean("kl", of_classes.kl_divergence(scores, float_))
 
 
-def _as_float(answers: Answers, float_: Answers) -> Iterator[Measure]:
+def _as_float(told: Told, float_: Told) -> Iterator[Measure]:
     """What needs no labels and no classes."""
-    if answers.boxes is not None and float_.boxes is not None:
-        counts = agreed_boxes(answers.boxes, float_.boxes)
+    if told.boxes is not None and float_.boxes is not None:
+        counts = agreed_boxes(told.boxes, float_.boxes)
         yield from _figure("box-agreement", lambda rows: box_agreement(counts[rows]), len(counts))
-    output, reference = answers.values, float_.values
+    output, reference = told.values, float_.values
     if output.shape != reference.shape:
         return
     yield from _mean("cosine", values.cosines(output, reference))
@@ -161,19 +159,19 @@ def _as_float(answers: Answers, float_: Answers) -> Iterator[Measure]:
     yield from _figure("sqnr-db", sqnr, int(known.sum()))
 
 
-def _by_output(answers: Answers, float_: Answers) -> tuple[OutputLikeness, ...]:
+def _by_output(told: Told, float_: Told) -> tuple[OutputLikeness, ...]:
     """Of a model with several outputs each that both have; the judged one first."""
-    if not answers.others:
+    if not told.others:
         return ()
-    told = []
-    for name, rows in answers.outputs.items():
+    found = []
+    for name, rows in told.outputs.items():
         other = float_.outputs.get(name)
         if other is not None and other.shape == rows.shape:
             cosine = float(np.nanmean(values.cosines(rows, other)))
             ratio = values.sqnr_db(*values.signal_and_noise(rows, other))
             error = metrics.relative_error(rows, other)
-            told.append(OutputLikeness(name or answers.main, cosine, ratio, error))
-    return tuple(told)
+            found.append(OutputLikeness(name or told.main, cosine, ratio, error))
+    return tuple(found)
 
 
 def _mean(name: MeasureName, each: of_classes.Doubles) -> Iterator[Measure]:

@@ -13,35 +13,35 @@ from edgekiln.core.accuracy import AccuracyReport
 from edgekiln.core.measures import ClassFigures, Measure, MeasureName
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.evaluate import values
-from edgekiln.pipeline.evaluate.answers import Answers
 from edgekiln.pipeline.evaluate.detection import MatchedBoxes, matched_pairs
 from edgekiln.pipeline.evaluate.masks import class_iou, pixel_accuracy
 from edgekiln.pipeline.evaluate.metrics import Ints
 from edgekiln.pipeline.evaluate.primary import BOX_RESAMPLES, Primary, box_figure, counts_of
 from edgekiln.pipeline.evaluate.statistics import bootstrap
+from edgekiln.pipeline.evaluate.told import Told
 
 _SURE = 0.25  # score of a box that a person would be shown
 _MOST_CLASSES = 100
 
 
-def of_truth(report: AccuracyReport, answers: Answers, primary: Primary | None) -> AccuracyReport:
+def of_truth(report: AccuracyReport, told: Told, primary: Primary | None) -> AccuracyReport:
     """The report with the further figures of a task without class scores, and every class."""
     if primary is not None and primary.boxes is not None:
         boxes = primary.boxes
         return replace(
-            report, measures=tuple(_of_boxes(boxes)), per_class=_box_classes(answers, boxes)
+            report, measures=tuple(_of_boxes(boxes)), per_class=_box_classes(told, boxes)
         )
-    if answers.true_masks is not None:
-        counts = counts_of(answers)
+    if told.true_masks is not None:
+        counts = counts_of(told)
         return replace(
             report,
             measures=tuple(_figure("pixel-accuracy", pixel_accuracy, counts)),
             per_class=_mask_classes(counts.sum(axis=0)),
         )
-    if answers.true_values is not None:
-        return replace(report, measures=tuple(_of_values(answers.values, answers.true_values)))
-    if answers.rebuilt is not None:
-        return replace(report, measures=tuple(_figure("rmse", _root, answers.rebuilt)))
+    if told.true_values is not None:
+        return replace(report, measures=tuple(_of_values(told.values, told.true_values)))
+    if told.rebuilt is not None:
+        return replace(report, measures=tuple(_figure("rmse", _root, told.rebuilt)))
     return report
 
 
@@ -73,20 +73,20 @@ def _root(squares: Array) -> float:
     return float(np.sqrt(squares.mean()))
 
 
-def _box_classes(answers: Answers, boxes: MatchedBoxes) -> tuple[ClassFigures, ...]:
+def _box_classes(told: Told, boxes: MatchedBoxes) -> tuple[ClassFigures, ...]:
     """Precision and recall of the boxes a person would be shown; crowds count for nothing."""
-    assert answers.boxes is not None
-    assert answers.true_boxes is not None
+    assert told.boxes is not None
+    assert told.true_boxes is not None
     whole = boxes.mean_precision()
     scores = {} if whole is None else dict(whole.by_class)
-    right, told, true = Counter[int](), Counter[int](), Counter[int]()
-    for found, truth in zip(answers.boxes, answers.true_boxes, strict=True):
+    right, seen, true = Counter[int](), Counter[int](), Counter[int]()
+    for found, truth in zip(told.boxes, told.true_boxes, strict=True):
         shown, labelled = found.only(found.scores >= _SURE), truth.only(~truth.crowd)
         right.update(shown.classes[[i for i, _ in matched_pairs(shown, labelled)]].tolist())
-        told.update(shown.classes.tolist())
+        seen.update(shown.classes.tolist())
         true.update(labelled.classes.tolist())
-    classes = sorted(set(scores) | set(told) | set(true))
-    return _figures([(c, right[c], told[c], true[c], scores.get(c)) for c in classes])
+    classes = sorted(set(scores) | set(seen) | set(true))
+    return _figures([(c, right[c], seen[c], true[c], scores.get(c)) for c in classes])
 
 
 def _mask_classes(counts: Ints) -> tuple[ClassFigures, ...]:

@@ -10,7 +10,6 @@ import numpy as np
 from edgekiln.core.measures import Interval, Measure, MeasureName, PairedTest
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.evaluate import values
-from edgekiln.pipeline.evaluate.answers import Answers, class_count
 from edgekiln.pipeline.evaluate.detection import MatchedBoxes, MeanPrecision
 from edgekiln.pipeline.evaluate.masks import mean_iou, pixel_counts
 from edgekiln.pipeline.evaluate.metrics import Ints
@@ -24,6 +23,7 @@ from edgekiln.pipeline.evaluate.statistics import (
     permutation,
     wilson,
 )
+from edgekiln.pipeline.evaluate.told import Told, class_count
 
 BOX_RESAMPLES = 200  # each costs a whole evaluation of COCO's
 
@@ -64,9 +64,9 @@ class Primary:
         return bootstrap(self.figure, self.samples, resamples=self.resamples)
 
 
-def primary_of(answers: Answers) -> Primary | None:
+def primary_of(told: Told) -> Primary | None:
     """None where the task has no truth, or the data none for it."""
-    of: dict[str, Callable[[Answers], Primary | None]] = {
+    of: dict[str, Callable[[Told], Primary | None]] = {
         "classification": _of_classes,
         "detection": _of_boxes,
         "segmentation": _of_masks,
@@ -74,7 +74,7 @@ def primary_of(answers: Answers) -> Primary | None:
         "autoencoder": _of_rebuilt,
         "embedding": _of_embeddings,
     }
-    return of[answers.task](answers) if answers.task in of else None
+    return of[told.task](told) if told.task in of else None
 
 
 def box_figure(boxes: MatchedBoxes, of: Callable[[MeanPrecision], float]) -> Figure:
@@ -87,48 +87,48 @@ def box_figure(boxes: MatchedBoxes, of: Callable[[MeanPrecision], float]) -> Fig
     return figure
 
 
-def counts_of(answers: Answers) -> Ints:
+def counts_of(told: Told) -> Ints:
     """The pixels [samples, true class, told class]."""
-    assert answers.masks is not None
-    assert answers.true_masks is not None
-    told, true = answers.masks.astype(np.int64), answers.true_masks.astype(np.int64)
-    return pixel_counts(told, true, class_count(answers))
+    assert told.masks is not None
+    assert told.true_masks is not None
+    masks, truth = told.masks.astype(np.int64), told.true_masks.astype(np.int64)
+    return pixel_counts(masks, truth, class_count(told))
 
 
-def _of_classes(answers: Answers) -> Primary | None:
-    known = answers.labels >= 0
-    return _share("accuracy", (answers.predicted == answers.labels)[known])
+def _of_classes(told: Told) -> Primary | None:
+    known = told.labels >= 0
+    return _share("accuracy", (told.predicted == told.labels)[known])
 
 
-def _of_embeddings(answers: Answers) -> Primary | None:
-    return _share("recall1", values.found_first(answers.values, answers.labels) > 0)
+def _of_embeddings(told: Told) -> Primary | None:
+    return _share("recall1", values.found_first(told.values, told.labels) > 0)
 
 
-def _of_boxes(answers: Answers) -> Primary | None:
-    if answers.true_boxes is None:
+def _of_boxes(told: Told) -> Primary | None:
+    if told.true_boxes is None:
         return None
-    assert answers.boxes is not None
-    boxes = MatchedBoxes(answers.boxes, answers.true_boxes)
+    assert told.boxes is not None
+    boxes = MatchedBoxes(told.boxes, told.true_boxes)
     figure = box_figure(boxes, lambda found: found.map50_95)
-    return Primary("map50-95", figure, len(answers.labels), None, BOX_RESAMPLES, boxes)
+    return Primary("map50-95", figure, len(told.labels), None, BOX_RESAMPLES, boxes)
 
 
-def _of_masks(answers: Answers) -> Primary | None:
-    if answers.true_masks is None:
+def _of_masks(told: Told) -> Primary | None:
+    if told.true_masks is None:
         return None
-    counts = counts_of(answers)
+    counts = counts_of(told)
     return Primary("miou", lambda rows: mean_iou(counts[rows]), len(counts))
 
 
-def _of_values(answers: Answers) -> Primary | None:
-    if answers.true_values is None:
+def _of_values(told: Told) -> Primary | None:
+    if told.true_values is None:
         return None
-    return _mean("mae", values.absolute_errors(answers.values, answers.true_values))
+    return _mean("mae", values.absolute_errors(told.values, told.true_values))
 
 
-def _of_rebuilt(answers: Answers) -> Primary | None:
-    assert answers.rebuilt is not None
-    score, abnormal = answers.rebuilt, answers.abnormal
+def _of_rebuilt(told: Told) -> Primary | None:
+    assert told.rebuilt is not None
+    score, abnormal = told.rebuilt, told.abnormal
     if abnormal is None:
         return None
     return Primary("auc", lambda rows: values.auc(score[rows], abnormal[rows]), len(score))
