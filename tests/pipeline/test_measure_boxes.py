@@ -122,6 +122,16 @@ def test_nothing_to_find() -> None:
     assert MatchedBoxes([one], [crowd]).mean_precision() is None
 
 
+def test_boxes_inside_out_are_wrong() -> None:
+    """A detector may put right left of left: such a box finds nothing, and counts."""
+    truth = [[(0, 0, 4, 4, 0, 0.0, 0)]]
+    found = [[(0, 0, 4, 4, 0, 0.5, 0), (5, 0, 2, 4, 0, 0.9, 0)]]
+    own = MatchedBoxes([boxes_of(found[0])], [boxes_of(truth[0])]).mean_precision()
+    assert own is not None
+    assert own.map50 == pytest.approx(independent.mean_average_precision(found, truth, [0.5]))
+    assert own.map50 == pytest.approx(0.5)
+
+
 def test_boxes_that_are_no_numbers_find_nothing() -> None:
     truth = boxes_of([(0, 0, 2, 2, 0, 0.5, 0)])
     broken = boxes_of([(0, np.nan, 2, 2, 0, 0.5, 0), (0, 0, 2, 2, 0, np.nan, 0)])

@@ -112,6 +112,7 @@ def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
     rows: list[dict[str, Any]] = []
     for picture, boxes in enumerate(pictures):
         sizes = boxes.corners[:, 2:] - boxes.corners[:, :2]
+        areas = sizes.clip(0).prod(axis=1)  # one of a negative area would not even count as wrong
         for i in np.flatnonzero(_sound(boxes)):
             rows.append(
                 {
@@ -119,7 +120,7 @@ def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
                     "image_id": picture,
                     "category_id": int(boxes.classes[i]),
                     "bbox": [*boxes.corners[i, :2].tolist(), *sizes[i].tolist()],
-                    "area": float(sizes[i].prod()),
+                    "area": float(areas[i]),
                     "iscrowd": int(boxes.crowd[i]),
                     "score": float(boxes.scores[i]),
                 }
