@@ -304,22 +304,22 @@ def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> li
     return [
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",
-        figure(report.primary) if report and report.primary else "–",
-        _interval(report.primary if report else None),
+        figure(report.first) if report and report.first else "–",
+        _interval(report.first if report else None),
         percent(report.agreement if report else None),
-        figure(target.primary) if target and target.primary else "–",
+        figure(target.first) if target and target.first else "–",
         verdict,
     ]
 
 
 def _first_title(result: QuantResult) -> Text:
     """What the first figure of this model is called."""
-    primary = result.float_report and result.float_report.primary
+    primary = result.float_report and result.float_report.first
     return title(primary.name) if primary else say("Accuracy")
 
 
 def _is_share(candidate: Candidate) -> bool:
-    primary = None if candidate.report is None else candidate.report.primary
+    primary = None if candidate.report is None else candidate.report.first
     return primary is None or primary.is_share
 
 

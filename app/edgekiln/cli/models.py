@@ -170,7 +170,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         AccuracyReport,
     )
     run.output.result(plain(report, run.output.words))
-    first = report.primary
+    first = report.first
     run.output.line(
         "{name} {figure}, agreement {agreement}: "
         "{samples} samples, {runtime}, {ms:.2f} ms a sample",
@@ -200,7 +200,7 @@ def print_certainty(report: AccuracyReport, run: Runner) -> None:
     """The interval of the first figure, the paired test against float, the further figures, and
     each output where there are several."""
     out, words = run.output, run.output.words
-    first = report.primary
+    first = report.first
     if first is not None and first.interval is not None:
         out.line(
             "{name} with 95 % confidence: {interval}",
@@ -227,7 +227,7 @@ def print_certainty(report: AccuracyReport, run: Runner) -> None:
 
 def _tested(report: AccuracyReport) -> Text:
     assert report.paired is not None
-    return told(report.paired, report.primary is None or report.primary.is_share)
+    return told(report.paired, report.first is None or report.first.is_share)
 
 
 def _decibels(ratio: float | None) -> str:

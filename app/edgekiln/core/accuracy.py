@@ -82,10 +82,19 @@ class AccuracyReport:
     by_output: tuple[OutputLikeness, ...] = ()  # where there are several
 
     @property
+    def first(self) -> Measure | None:
+        """The figure to show: the primary one, in reports of before the accuracy."""
+        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
+
+    @property
     def share(self) -> float | None:
         """The fraction of which a candidate may lose some: accuracy, mAP, mIoU, AUC, recall; None
         where the task has none, or the data no truth."""
         return _share(self.accuracy, self.primary)
+
+
+def _accuracy(value: float | None, samples: int, interval: Interval | None) -> Measure | None:
+    return None if value is None else Measure("accuracy", value, samples, interval)
 
 
 def _share(accuracy: float | None, primary: Measure | None) -> float | None:
@@ -106,6 +115,11 @@ class TargetReport:
     float_accuracy: float | None = None  # of the float model on the same samples
     primary: Measure | None = None  # as in AccuracyReport
     float_primary: Measure | None = None
+
+    @property
+    def first(self) -> Measure | None:
+        """As in AccuracyReport."""
+        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
 
     @property
     def share(self) -> float | None:

@@ -20,7 +20,8 @@ def about_certainty(result: QuantResult, words: Words) -> Html:
     for beside in result.beside:
         line = say(
             "{chosen} beside {scheme}: {sentence}",
-            chosen=result.chosen or "–", scheme=beside.scheme, sentence=told(beside.test),
+            chosen=result.chosen or "–", scheme=beside.scheme,
+            sentence=told(beside.test, _is_share(result)),
         )  # fmt: skip
         parts.append(tag("p", words.render(line)))
     return section(words.render(say("How sure the figures are")), *parts)
@@ -31,28 +32,40 @@ def about_classes(report: AccuracyReport, words: Words) -> Html:
     nothing without labels."""
     if not report.per_class:
         return NOTHING
-    heads = [words.render(t) for t in (say("Class"), say("Class precision"), say("Recall"),
-                                       say("F1"), say("Samples"))]  # fmt: skip
-    rows = [
-        (report.class_names[c.index], *map(_share, (c.precision, c.recall, c.f1)), str(c.support))
-        for c in report.per_class
-    ]
+    scored = report.task in ("detection", "segmentation")
+    score = say("AP 50–95") if report.task == "detection" else say("IoU")
+    support = {"detection": say("Boxes"), "segmentation": say("Pixels")}
+    titles = (say("Class"), *((score,) if scored else ()), say("Class precision"), say("Recall"),
+              say("F1"), support.get(report.task, say("Samples")))  # fmt: skip
+    heads = [words.render(each) for each in titles]
+    rows = []
+    for c in report.per_class:
+        figures = (*((c.score,) if scored else ()), c.precision, c.recall, c.f1)
+        rows.append((report.class_names[c.index], *map(_share, figures), str(c.support)))
     return section(
         words.render(say("Every class")),
-        table(heads, rows, frozenset((1, 2, 3, 4))),
-        _reliability(report, words),
+        table(heads, rows, frozenset(range(1, len(heads)))),
+        _reliability(report, words) if report.reliability else NOTHING,
     )
 
 
-def interval_of(interval: Interval | None) -> Html:
+def interval_of(interval: Interval | None, is_share: bool = True) -> Html:
     """The interval below its figure; nothing for none."""
-    return NOTHING if interval is None else tag("div", span(interval), kind="soft")
+    return NOTHING if interval is None else tag("div", span(interval, is_share), kind="soft")
 
 
 def tested_of(candidate: Candidate, words: Words) -> Html:
     """The paired test against float in its sentence; nothing for none."""
-    test = None if candidate.report is None else candidate.report.paired
-    return NOTHING if test is None else tag("div", words.render(told(test)), kind="soft")
+    report = candidate.report
+    if report is None or report.paired is None:
+        return NOTHING
+    is_share = report.first is None or report.first.is_share
+    return tag("div", words.render(told(report.paired, is_share)), kind="soft")
+
+
+def _is_share(result: QuantResult) -> bool:
+    first = None if result.float_report is None else result.float_report.first
+    return first is None or first.is_share
 
 
 def _measures(judged: list[Candidate], words: Words) -> Html:

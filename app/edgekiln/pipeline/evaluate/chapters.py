@@ -9,6 +9,8 @@ from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
 from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.gain import price_rows, source_rows
+from edgekiln.core.measures import figure
+from edgekiln.core.measures import title as title_of
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
@@ -83,7 +85,7 @@ def _source(source: SourceLatency, words: Words) -> Html:
 def about_candidates(result: QuantResult, words: Words, float_size: int | None = None) -> Html:
     """Every quantized form beside the float model, with what each number was measured on."""
     heads = _heads(
-        words, say("Scheme"), say("Size"), say("Accuracy"), say("Agreement with float"),
+        words, say("Scheme"), say("Size"), _first_title(result), say("Agreement with float"),
         say("On the target's runtime"), say("Verdict"),
     )  # fmt: skip
     rows = [_candidate_row(c, result, words, float_size) for c in result.candidates]
@@ -212,7 +214,7 @@ def _candidate_row(
     return (
         candidate.scheme,
         _size(candidate, float_size, words),
-        _accuracy(candidate, result, words),
+        _first(candidate, result, words),
         _agreement(candidate, words),
         _on_target(candidate, words),
         _verdict(candidate, words),
@@ -234,16 +236,23 @@ def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
     return join((kilobytes(size), *(tag("div", text, kind="soft") for text in lines)))
 
 
-def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:
+def _first(candidate: Candidate, result: QuantResult, words: Words) -> Part:
+    """Its first figure against the truth, and how far from the float model's."""
     report, reference = candidate.report, result.float_report
-    if report is None or report.accuracy is None:
+    if report is None or report.first is None:
         return "–"
+    own, before = report.first, None if reference is None else reference.first
     change = NOTHING
-    if reference is not None and reference.accuracy is not None:
-        change = points(report.accuracy - reference.accuracy, words)
+    if before is not None and own.is_share:
+        change = points(own.value - before.value, words)
     measured = _on(report.samples, report.runtime, words)
-    parts = interval_of(report.interval), measured, tested_of(candidate, words)
-    return join((percent(report.accuracy), change, *parts))
+    parts = interval_of(own.interval, own.is_share), measured, tested_of(candidate, words)
+    return join((figure(own), change, *parts))
+
+
+def _first_title(result: QuantResult) -> Text:
+    first = result.float_report and result.float_report.first
+    return title_of(first.name) if first and first.name != "accuracy" else say("Accuracy")
 
 
 def _agreement(candidate: Candidate, words: Words) -> Part:
@@ -259,11 +268,11 @@ def _on_target(candidate: Candidate, words: Words) -> Part:
     if target is None:
         return "–"
     same = say("same as fast: {share}", share=percent(target.same_as_fast))
-    figure = "–" if target.accuracy is None else percent(target.accuracy)
+    first = target.first
     return join(
         (
-            figure,
-            interval_of(target.interval),
+            "–" if first is None else figure(first),
+            NOTHING if first is None else interval_of(first.interval, first.is_share),
             _on(target.samples, target.runtime, words),
             tag("div", words.render(same), kind="soft"),
         )

@@ -166,6 +166,9 @@ def _candidate(candidate: Candidate) -> Iterator[TidyRow]:
         yield from box.row("same-as-fast", target.same_as_fast, "share")
         yield from box.row("error-to-float", target.error, "share")
         yield from box.row("accuracy-of-float", target.float_accuracy, "share")
+        if target.primary is not None and target.accuracy is None:
+            unit = "share" if target.primary.is_share else _UNITS.get(target.primary.name, "")
+            yield from box.row(target.primary.name, target.primary.value, unit)
 
 
 def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
@@ -174,7 +177,9 @@ def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
     yield from on.row("agreement", report.agreement, "share", interval=report.agreement_interval)
     yield from on.row("error-to-float", report.error, "share")
     yield from on.row("latency", report.median_ms, "ms")
-    for measure in report.measures:
+    primary = report.primary
+    first = () if primary is None or primary.name == "accuracy" else (primary,)
+    for measure in (*first, *report.measures):
         unit = "share" if measure.is_share else _UNITS.get(measure.name, "")
         yield from on.row(
             measure.name, measure.value, unit, interval=measure.interval, samples=measure.samples
