@@ -43,6 +43,7 @@ from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.answers import ANSWER, Asked, answers_of
 from edgekiln.pipeline.graph.artifact import artifact_of
 
+HERE = Path(__file__).parent
 KIT = Path(__file__).parents[3] / "shared" / "eval"
 SETS = (("resnet8_cifar10", "0..255"), ("mobilenetv1_025_vww", "0..1"))
 ROUNDS = 5
@@ -151,6 +152,23 @@ def spread(figures: Sequence[float]) -> str:
     return f"{statistics.median(figures):.2f} ({min(figures):.2f}–{max(figures):.2f})"
 
 
+def memory(model: Artifact, folder: Path) -> None:
+    """The largest process of an evaluation of few and of many generated samples, in MB."""
+    script = HERE.parent / "pipeline" / "peak_memory.py"
+    for kind in ("uint8", "float32"):
+        peaks = []
+        for count in SAMPLES:
+            rows = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
+            np.savez(folder / "data.npz", x=rows.astype(kind), y=np.arange(count) % 10)
+            command = [sys.executable, str(script), str(model.path), str(folder / "data.npz")]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            peaks.append(float(done.stdout.split()[-1]))
+        told = ", ".join(
+            f"{n:,} samples {peak:.0f} MB" for n, peak in zip(SAMPLES, peaks, strict=True)
+        )
+        print(f"largest process, {kind:<8} {told} (promise: 30 MB more at most)", flush=True)
+
+
 def as_jpeg(pictures: Path, out: Path) -> Path:
     """The same pictures as JPEG, written once."""
     for file in sorted(pictures.glob("*/*.png")):
@@ -188,6 +206,8 @@ def main() -> None:
                 kit / name / "reference_int8.tflite", scheme="int8", made_from="", made_by=()
             )
             models = (fused(kit / name, root), int8)
+            if name == SETS[0][0]:
+                memory(models[0], root)
             png = kit / name / "evaluation"
             compare(Case(f"{name}, PNG", models, png, how, root))
             compare(Case(f"{name}, JPEG", models, as_jpeg(png, root / name), how, root))
