@@ -19,7 +19,7 @@ from edgekiln.pipeline.data.arrays import Array, save_streams
 from edgekiln.pipeline.data.choose import chosen
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import check_range
-from edgekiln.pipeline.data.prepare import Intake, check_bytes, hears, intake_of
+from edgekiln.pipeline.data.prepare import Intake, check_bytes, check_finite, hears, intake_of
 from edgekiln.pipeline.data.recognise import read_data
 from edgekiln.pipeline.data.refusal import BROKEN_SHARE, unusable
 from edgekiln.pipeline.data.truth_file import Truth, check_truth, write_truth
@@ -103,6 +103,7 @@ def write_samples(
     check_truth(data, signature)
     preprocessing = preprocessing or usual(data, next(iter(intakes.values())))
     for spec in signature.inputs:
+        check_finite(data, intakes[spec.name])
         if intakes[spec.name].pixels:
             check_bytes(preprocessing, spec)
     if laid:

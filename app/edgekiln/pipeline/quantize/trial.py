@@ -52,7 +52,9 @@ class Trial:
         main = model.signature.outputs[0].name
         joined = joined_outputs(read_graph(model.path))
         classes = samples.truth is None and table.judging.has_classes
-        return cls(samples.path, table.few, samples.labels, reference, main, folder, joined, classes)
+        return cls(
+            samples.path, table.few, samples.labels, reference, main, folder, joined, classes
+        )
 
     @property
     def short(self) -> Trial:
