@@ -68,7 +68,7 @@ FEATURE = b"\n\x1a\n\x18\n\x01x\x12\x13\x12\x11\n\x0f"  # lengths that lead beyo
         # what the fuzzer found: 4 billion rows of no values, a member without a name
         ("a-idx3", idx(0xFFFFFFFF, 0, 8), "missing or empty"),
         ("x.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967295, 0)}"), "x "),
-        ("d.zip", zipped_bytes({"~~~~": png()}).replace(b"~~~~", bytes(4)), "unpacked"),
+        ("d.zip", zipped_bytes({"~~~~": png()}).replace(b"~~~~", bytes(4)), "1 refused"),
         ("d.bin", b"\0\1\2\3" * 50, "neither"),
         ("d.csv", b"", "neither"),
     ],

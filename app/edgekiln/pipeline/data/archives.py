@@ -41,8 +41,7 @@ _BROKEN = (
     lzma.LZMAError,
     RuntimeError,
     NotImplementedError,
-    IndexError,
-)  # fmt: skip  (RuntimeError: encrypted; IndexError: a member without a name)
+)  # fmt: skip  (RuntimeError: encrypted)
 Member = tuple[str, int, "IO[bytes] | None"]
 
 
@@ -74,9 +73,10 @@ def is_tar(path: Path) -> bool:
         return ".tar" in path.name or path.suffix == ".tgz"
 
 
-def unpack(path: Path) -> tuple[Path, Scratch]:
-    """The folder with what an archive holds (that of its only folder, or its only file), and what
-    keeps it there. UserError when it is broken, encrypted, or larger than data is."""
+def unpack(path: Path) -> tuple[Path, Scratch, tuple[Text, ...]]:
+    """The folder with what an archive holds (that of its only folder, or its only file), what keeps
+    it there, and what is said of members left out. UserError when it is broken, encrypted, or
+    larger than data is."""
     scratch = Scratch()
     try:
         with _members(path) as members:
@@ -98,7 +98,13 @@ def unpack(path: Path) -> tuple[Path, Scratch]:
     while len(inside) == 1:
         place = inside[0]
         inside = list(place.iterdir()) if place.is_dir() and not _is_data(place) else []
-    return place, scratch
+    return place, scratch, _left_out_note(left_out)
+
+
+def _left_out_note(count: int) -> tuple[Text, ...]:
+    if not count:
+        return ()
+    return (say("{count} links or unsafe names in the archive are left out", count=count),)
 
 
 def _is_data(folder: Path) -> bool:
@@ -114,16 +120,23 @@ def _members(path: Path) -> Iterator[Iterator[Member]]:
             infos = archive.infolist()
             check_room(path, sum(info.file_size for info in infos))
             yield (
-                (i.filename, i.file_size, archive.open(i)) for i in infos
-                if not i.is_dir() and (i.external_attr >> 28) != 0xA
+                (i.filename, i.file_size, None if _is_link(i) else archive.open(i))
+                for i in infos if not (i.filename and i.is_dir())
             )  # fmt: skip
         return
     with tarfile.open(path) as tar:
-        yield ((m.name, m.size, tar.extractfile(m)) for m in tar if m.isreg())
+        yield (
+            (m.name, m.size, tar.extractfile(m) if m.isreg() else None)
+            for m in tar if not m.isdir()
+        )  # fmt: skip
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return (member.external_attr >> 28) == 0xA
 
 
 def _write(path: Path, members: Iterator[Member], folder: Path) -> int:
-    """How many members had a name that leads out of the folder."""
+    """How many members were left out: links, devices, names that lead out of the folder or none."""
     total = left_out = 0
     limit = _RATIO_FROM + _MOST_RATIO * path.stat().st_size
     for count, (name, size, stream) in enumerate(members):

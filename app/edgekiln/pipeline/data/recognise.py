@@ -110,7 +110,7 @@ def _aside(path: Path) -> bool:
 
 
 def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
-    place, scratch = unpack(path)
+    place, scratch, notes = unpack(path)
     if place.is_file() and (is_tar(place) or place.suffix == ".zip"):
         raise unusable(
             path,
@@ -121,7 +121,7 @@ def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
         data = read_data(place, read_labels(path) or known)
     except UserError as error:  # of the user's file, not of where it was unpacked to
         raise UserError(error.what, error.why, error.do) from error
-    return replace(data, path=path, scratch=(scratch, data.scratch))
+    return replace(data, path=path, notes=(*notes, *data.notes), scratch=(scratch, data.scratch))
 
 
 def _read_idx(path: Path, known: tuple[str, ...]) -> DataSet:
