@@ -23,8 +23,11 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.files import part_suffix, sweep_dead
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.mapped import GZIP_MAGIC, ZIP_MAGIC, check_room
+from edgekiln.pipeline.data.pictures import SUFFIXES as PICTURE_SUFFIXES
 from edgekiln.pipeline.data.refusal import unusable
+from edgekiln.pipeline.data.sounds import SUFFIXES as SOUND_SUFFIXES
 
+_SAMPLES = PICTURE_SUFFIXES | SOUND_SUFFIXES
 _MOST_FILES = 2_000_000
 _MOST_RATIO = 1100  # deflate cannot do better; other methods only on nothing but zeros
 _RATIO_FROM = 64 << 20
@@ -84,7 +87,7 @@ def unpack(path: Path) -> tuple[Path, Scratch, tuple[Text, ...]]:
     except _BROKEN as error:
         raise unusable(
             path,
-            say("The archive cannot be unpacked: {reason}", reason=str(error)[:200]),
+            say("The archive cannot be unpacked: {reason}", reason=_reason(error)),
             say("Unpack it yourself, and choose the folder."),
         ) from error
     inside = [p for p in scratch.folder.iterdir() if p.name != "__MACOSX"]
@@ -95,10 +98,15 @@ def unpack(path: Path) -> tuple[Path, Scratch, tuple[Text, ...]]:
             say("Choose another file."),
         )
     place = scratch.folder
-    while len(inside) == 1:
+    while len(inside) == 1 and inside[0].suffix.lower() not in _SAMPLES:
         place = inside[0]
         inside = list(place.iterdir()) if place.is_dir() and not _is_data(place) else []
     return place, scratch, _left_out_note(left_out)
+
+
+def _reason(error: Exception) -> str:
+    """Without the place it is unpacked to, which is none of the user's."""
+    return str(getattr(error, "strerror", None) or error)[:200]
 
 
 def _left_out_note(count: int) -> tuple[Text, ...]:
