@@ -58,12 +58,14 @@ STEPS: dict[str, Step] = {
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate", on_runtimes=True),
+    "answer": Step("edgekiln.pipeline.evaluate.answer", "answer"),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "add-runtime": Step("edgekiln.pipeline.evaluate.install", "add_runtime", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
     "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
+    "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "print-page": Step("edgekiln.printing.print_page", "print_page", kept=False),
@@ -158,6 +160,8 @@ def _content(data: Any, root: Path) -> Any:
     if not isinstance(data, dict):
         return data
     kind = data.get("$")
+    if kind == "AnswerInputs":
+        data = {key: value for key, value in data.items() if key != "data"}  # its hash is beside
     content = {key: _content(value, root) for key, value in data.items()}
     if kind in ("Artifact", "ModelSource"):
         content.pop("path")

@@ -162,18 +162,24 @@ class ThumbnailPlan:
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """One PNG per asked index, in that order."""
+    """The asked indexes in their order, `PER_SHEET` on each PNG: square cells of the asked size,
+    `SHEET_COLUMNS` in a row, the pictures in their middle."""
 
-    files: tuple[Path, ...]
+    sheets: tuple[Path, ...]
+
+
+SHEET_COLUMNS = 10
+PER_SHEET = 60  # so few that reading one does not hold up the window
 
 
 @dataclass(frozen=True)
 class DataCheckPlan:
     """`evaluation`: the data the first is compared with; `labels`: the model's classes, in the
-    order of its outputs, where they are known."""
+    order of its outputs, where they are known; `classes`: how many it has (0: not known)."""
 
     evaluation: DataSource | None = None
     labels: tuple[str, ...] = ()
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,12 +203,14 @@ class Unreadable:
 @dataclass(frozen=True)
 class Alike:
     """Samples that are the same bit by bit (`exact`) or to the eye. `across`: both to calibrate and
-    to evaluate; `disputed`: they have different labels."""
+    to evaluate; `disputed`: they have different labels. `pictures`: PNGs of the first of them, in
+    their order, of one alone where they are the same."""
 
     samples: tuple[str, ...]
     exact: bool
     across: bool
     disputed: bool
+    pictures: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
