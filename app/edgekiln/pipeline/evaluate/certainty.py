@@ -107,9 +107,9 @@ def change_of(measure: Measure, reference: Measure | None, words: Words) -> Html
     if reference is None:
         return NOTHING
     apart = measure.value - reference.value
-    return (
-        points(apart, words) if measure.is_share else tag("span", f" ({apart:+.3g})", kind="soft")
-    )
+    if measure.is_share and measure.name != "ece":  # an error, whose fall is good
+        return points(apart, words)
+    return tag("span", f" ({apart:+.3g})", kind="soft")
 
 
 def _reliability(report: AccuracyReport, words: Words) -> Html:
