@@ -87,6 +87,21 @@ class AccuracyReport:
         where the task has none, or the data no truth."""
         return _share(self.accuracy, self.primary)
 
+    @property
+    def first(self) -> Measure | None:
+        """The figure against the truth; of a classifier its accuracy. None without a truth."""
+        if self.primary is not None or self.accuracy is None:
+            return self.primary
+        return Measure("accuracy", self.accuracy, self.samples, self.interval)
+
+    @property
+    def figures(self) -> tuple[Measure, ...]:
+        """The first figure, then the others, each once."""
+        first = self.first
+        if first is None:
+            return self.measures
+        return (first, *(each for each in self.measures if each.name != first.name))
+
 
 def _share(accuracy: float | None, primary: Measure | None) -> float | None:
     return primary.value if primary is not None and primary.is_share else accuracy

@@ -28,7 +28,7 @@ from edgekiln.pipeline.data.mapped import (
 from edgekiln.pipeline.data.masks import find_masks, read_masks
 from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import ArrayRows
-from edgekiln.pipeline.data.tables import SUFFIXES, read_table
+from edgekiln.pipeline.data.tables import SUFFIXES, is_text, read_table
 from edgekiln.pipeline.data.tfrecord import is_tfrecord
 from edgekiln.pipeline.data.truth import ArrayTruths
 from edgekiln.pipeline.data.voc import find_voc, read_voc
@@ -98,7 +98,7 @@ def _read_file(path: Path, known: tuple[str, ...]) -> DataSet:
 
 
 def _read_text(path: Path, head: bytes, known: tuple[str, ...]) -> DataSet:
-    if b"\0" not in head and head.strip():
+    if is_text(head):
         if is_coco(path):
             return read_coco(path, path.parent.parent if _aside(path) else path.parent, known)
         if path.suffix.lower() in SUFFIXES:
@@ -111,7 +111,7 @@ def _aside(path: Path) -> bool:
 
 
 def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
-    place, scratch = unpack(path)
+    place, scratch, notes = unpack(path)
     if place.is_file() and (is_tar(place) or place.suffix == ".zip"):
         raise unusable(
             path,
@@ -121,8 +121,16 @@ def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
     try:
         data = read_data(place, read_labels(path) or known)
     except UserError as error:  # of the user's file, not of where it was unpacked to
-        raise UserError(error.what, error.why, error.do) from error
-    return replace(data, path=path, scratch=(scratch, data.scratch))
+        what, why, do = (_named(text, place, path) for text in (error.what, error.why, error.do))
+        raise UserError(what, why, do) from error
+    return replace(data, path=path, notes=(*notes, *data.notes), scratch=(scratch, data.scratch))
+
+
+def _named(text: Text, place: Path, path: Path) -> Text:
+    values = (
+        (k, v.replace(str(place), str(path)) if isinstance(v, str) else v) for k, v in text.values
+    )
+    return replace(text, values=tuple(values))
 
 
 def _read_idx(path: Path, known: tuple[str, ...]) -> DataSet:

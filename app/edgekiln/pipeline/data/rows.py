@@ -10,7 +10,7 @@ from typing import Literal, Protocol, overload
 
 import numpy as np
 
-from edgekiln.core.text import Text, say
+from edgekiln.core.text import Text, say, shown
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.data.pictures import decode, is_whole
 
@@ -122,8 +122,8 @@ class Pictures:
 
 
 def called(file: Path) -> str:
-    """A file by its folder and name."""
-    return "/".join(file.parts[-2:])
+    """A file by its folder and name, which may be in no encoding."""
+    return shown("/".join(file.parts[-2:]))
 
 
 def not_finite(array: Array) -> tuple[int, int]:
