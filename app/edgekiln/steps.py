@@ -63,6 +63,8 @@ STEPS: dict[str, Step] = {
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
     "time-source": Step("edgekiln.pipeline.convert.time_source", "time_source"),
     "offer-sizes": Step("edgekiln.pipeline.data.sizes", "offer_sizes"),
+    "look-at-data": Step("edgekiln.pipeline.data.look", "look_at_data"),
+    "propose": Step("edgekiln.pipeline.data.propose", "propose"),
     "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),

@@ -15,6 +15,7 @@ T = TypeVar("T")
 CONVERT = "convert"
 WORK = "work"
 DATA = "data"
+LOOK = "look"  # short: never behind a check
 
 
 def device_lane(device: str) -> str:

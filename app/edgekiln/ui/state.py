@@ -30,7 +30,7 @@ T = TypeVar("T")
 _RECENT = 6
 # Steps whose results belong to the model in hand: with another one on the table they end.
 _MADE_FROM_MODEL = frozenset(
-    ("convert", "fuse", "time-source", "quantize", "thumbnails", "bundle", "check-data")
+    ("convert", "fuse", "time-source", "quantize", "thumbnails", "bundle", "check-data", "propose")
 )
 
 
