@@ -217,5 +217,5 @@ def test_broken_sounds_are_left_out(words: Path) -> None:
 
 def test_a_sound_is_drawn(words: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (file,) = thumbnails(DataSource(words), ThumbnailPlan((0,)), tmp_path / "out", silent).files
+    (file,) = thumbnails(DataSource(words), ThumbnailPlan((0,)), tmp_path / "out", silent).sheets
     assert file.stat().st_size > 200

@@ -31,13 +31,13 @@ from edgekiln.core.workspace import InHand
 from edgekiln.jobs.practice import PracticeAddress
 from edgekiln.ui.devices_page import DevicesPage
 from edgekiln.ui.main_window import MainWindow
-from edgekiln.ui.preview_page import PreviewPage
 from edgekiln.ui.state import Desk, sample_draft
 from edgekiln.ui.theme import ThemeName
 from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
 from ui.data_states import DATA_STATES
+from ui.preview_states import PREVIEW_STATES, show_samples
 from ui.quant_states import QUANT_STATES
 
 SIZES = ((1024, 700), (1280, 800), (1920, 1080))
@@ -181,10 +181,7 @@ def preview_empty(window: MainWindow, desk: Desk, root: Path) -> str:
 
 def preview_done(window: MainWindow, desk: Desk, root: Path) -> str:
     have(desk, root, "quantized")
-    page = window.pages["preview"]
-    assert isinstance(page, PreviewPage)
-    files = tuple(examples.picture(root / f"{n}.png", 40 * n) for n in range(4))
-    page._pictures = ("int8", files)
+    show_samples(window, desk, root)
     return "preview"
 
 
@@ -293,6 +290,7 @@ STATES: tuple[State, ...] = (
     *DATA_STATES,
     preview_empty,
     preview_done,
+    *PREVIEW_STATES,
     devices_empty,
     devices_form,
     devices_confirm,

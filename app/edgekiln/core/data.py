@@ -206,9 +206,14 @@ class ThumbnailPlan:
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """One PNG per asked index, in that order."""
+    """The asked indexes in their order, `PER_SHEET` on each PNG: square cells of the asked size,
+    `SHEET_COLUMNS` in a row, the pictures in their middle."""
 
-    files: tuple[Path, ...]
+    sheets: tuple[Path, ...]
+
+
+SHEET_COLUMNS = 10
+PER_SHEET = 60  # so few that reading one does not hold up the window
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 CONVERT = "convert"
 WORK = "work"
+PICTURES = "pictures"  # what is looked at meanwhile
 DATA = "data"
 LOOK = "look"  # short: never behind a check
 

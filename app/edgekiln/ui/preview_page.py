@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cached_property
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
-from edgekiln.core.accuracy import AccuracyReport, Candidate, Differing, QuantResult
-from edgekiln.core.data import Thumbnails
-from edgekiln.ui import figures, tasks
-from edgekiln.ui.candidates import candidate_table, difference
-from edgekiln.ui.widgets.confusion import ConfusionMatrix
-from edgekiln.ui.widgets.kit import Action, card, column, line, notice, row, text, word
+from edgekiln.core import measures
+from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
+from edgekiln.core.samples import ListInputs
+from edgekiln.ui import figures
+from edgekiln.ui.export_dialog import ExportDialog
+from edgekiln.ui.preview_candidates import candidate_list
+from edgekiln.ui.preview_looks import Looks
+from edgekiln.ui.preview_tiles import metric_tiles, primary
+from edgekiln.ui.sample_store import SampleStore, Wanted
+from edgekiln.ui.samples_tab import Looking, SamplesTab
+from edgekiln.ui.widgets.kit import Action, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
-from edgekiln.ui.widgets.panels import empty_panel, tile, tiles
-
-_MOST_PICTURES = 24
-_SIDE = 72
+from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
 
 
 class PreviewPage(Page):
-    """Figures, confusion matrix, and the samples the two see otherwise."""
+    """Left the candidates, then the figures of the one that is shown, and what it does with each
+    sample, class, operator."""
 
     _shown = ""
-    _pictures: tuple[str, tuple[Path, ...]] = ("", ())
+    store: SampleStore | None = None
+
+    def adopt(self, other: Page) -> None:
+        """What is looked at is looked at in the other language too."""
+        super().adopt(other)
+        if isinstance(other, PreviewPage):
+            self._shown, self.looking = other._shown, other.looking
+            self._put_store(other.store)
+
+    @cached_property
+    def looking(self) -> Looking:
+        """Which tab, which samples."""
+        return Looking()
 
     def draw(self) -> None:
         """The state of the page."""
@@ -35,17 +48,18 @@ class PreviewPage(Page):
         if result is None or candidate is None:
             self.show_page(words("Preview"), lead, self._empty(result))
         elif result.random:
-            self._draw_done(lead, result, candidate, self._random(result, candidate))
+            body = column(self._random(result, candidate), None)
+            self._draw_done(lead, result, candidate, body)
         elif candidate.report is None:
-            self._draw_done(lead, result, candidate, self._no_data())
+            self._draw_done(lead, result, candidate, column(self._no_data(), None))
         else:
-            self._draw_done(
-                lead, result, candidate, self._report(result, candidate, candidate.report)
-            )
+            lead = self._measured(candidate, candidate.report)
+            body = self._report(result, candidate, candidate.report)
+            self._draw_done(lead, result, candidate, body)
 
     def repeat(self) -> None:
-        """Draw the pictures again."""
-        self._pictures = ("", ())
+        """Ask for the samples again."""
+        self._put_store(None)
         self.draw()
 
     def _candidate(self, result: QuantResult | None) -> Candidate | None:
@@ -73,7 +87,8 @@ class PreviewPage(Page):
     ) -> None:
         words, chosen = self.words, result.chosen == candidate.scheme
         why_not = "" if candidate.verdict.usable else words("This candidate is not usable.")
-        secondary: tuple[Action, ...] = ()
+        export = Action(words("Export…"), self._export, "export")
+        secondary: tuple[Action, ...] = (export,)
         if not chosen:
             ship = Action(
                 words("Ship {scheme}", scheme=candidate.scheme),
@@ -81,21 +96,15 @@ class PreviewPage(Page):
                 "ship",
                 why_not,
             )
-            secondary = (ship,)
+            secondary = (ship, export)
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
-        whole = column(self._choice(result, candidate), body, gap=16)
-        self.show_page(words("Preview"), lead, whole, primary, secondary)
+        listed = candidate_list(words, self.tokens, result, candidate, self._show)
+        whole = row(listed, body, gap=16, wide=1)
+        self.show_page(words("Preview"), lead, whole, primary, secondary, fills=True)
 
-    def _choice(self, result: QuantResult, candidate: Candidate) -> QWidget:
-        box = QComboBox()
-        box.setObjectName("candidate")
-        box.setAccessibleName(self.words("Candidate"))
-        box.addItems([c.scheme for c in result.candidates if c.artifact is not None])
-        box.setCurrentText(candidate.scheme)
-        box.setMinimumWidth(200)
-        box.textActivated.connect(self._show)
-        return row(text(self.words("Candidate"), "strong"), box, None, gap=16)
+    def _export(self) -> None:
+        ExportDialog(self.words, self.tokens, self.desk, self).open()
 
     def _show(self, scheme: str) -> None:
         self._shown = scheme
@@ -133,57 +142,101 @@ class PreviewPage(Page):
         smaller = word(figures.change(words, size or 0, before or 0), "muted")
         return tile(figures.size(size), words("Size"), smaller)
 
-    def _report(self, result: QuantResult, candidate: Candidate, report: AccuracyReport) -> QWidget:
-        words = self.words
-        measured = words(
-            "Measured on {samples} samples of {data}, {runtime}; one inference takes "
-            "{ms} on this computer, not on the device.",
+    def _measured(self, candidate: Candidate, report: AccuracyReport) -> str:
+        return self.words(
+            "{scheme} beside float, on {samples} samples of {data}, {runtime}.",
+            scheme=candidate.scheme,
             samples=report.samples,
             data=report.data,
             runtime=report.runtime,
-            ms=figures.milliseconds(report.median_ms),
-        )
-        return column(
-            self._tiles(result, candidate, report),
-            text(measured, "muted"),
-            *self._verdict(candidate),
-            row(self._confusion(report), self._differing(candidate.scheme, report), gap=16, wide=1),
-            line(words("All candidates"), "strong"),
-            candidate_table(
-                words,
-                self.tokens,
-                result,
-                lambda chosen: self._show(chosen.scheme),
-            ),
-            gap=16,
         )
 
-    def _tiles(self, result: QuantResult, candidate: Candidate, report: AccuracyReport) -> QWidget:
-        words, lost = self.words, difference(result, candidate)
-        drop = word("–", "muted")
-        if lost is not None:
-            tone = figures.drop_tone(lost, result.max_drop)
-            drop = word(figures.points(words, lost), tone=tone)
-        target = candidate.on_target
-        same = words(
-            "{samples} samples, {share} as here",
-            samples=target.samples if target else 0,
-            share=figures.percent(target.same_as_fast if target else None),
-        )
-        return tiles(
-            tile(figures.percent(report.accuracy), words("Top-1 accuracy"), drop),
-            tile(
-                figures.percent(report.agreement),
-                words("Agreement with float"),
-                word(words("{count} differ", count=self._differ(report)), "muted"),
-            ),
-            self._size_tile(result, candidate),
-            tile(
-                figures.percent(target.accuracy if target else None),
-                words("On {runtime}", runtime=target.runtime if target else "–"),
-                text(same, "muted"),
-            ),
-        )
+    def _report(self, result: QuantResult, candidate: Candidate, report: AccuracyReport) -> QWidget:
+        size = self._size_tile(result, candidate)
+        above: list[QWidget] = [
+            metric_tiles(self.words, result, candidate, report, size),
+            *self._verdict(candidate),
+        ]
+        if report.paired is not None and candidate.verdict.usable:
+            own = primary(report)
+            told = measures.told(report.paired, own is None or own.is_share)
+            above.append(line(self.words.render(told), "muted"))
+        tabs = self._tabs(result, candidate, report)
+        return column(*above, tabs, gap=12, wide=len(above))
+
+    def _tabs(self, result: QuantResult, candidate: Candidate, report: AccuracyReport) -> QWidget:
+        words, tabs = self.words, QTabWidget()
+        tabs.setObjectName("looks")
+        tabs.tabBar().setAccessibleName(words("Ways to look at it"))
+        tabs.tabBar().setDrawBase(False)
+        samples = self._samples(result, candidate, report)
+        tabs.addTab(samples, words("Each sample"))
+        looks = Looks(words, self.tokens, result, candidate, report)
+        for name, title, look in looks.all(self._show_pair):
+            look.setObjectName(name)
+            tabs.addTab(look, title)
+        names = [tabs.widget(n).objectName() for n in range(tabs.count())]
+        if self.looking.tab in names:
+            tabs.setCurrentIndex(names.index(self.looking.tab))
+        tabs.currentChanged.connect(self._turn)
+        self._book = tabs
+        return tabs
+
+    def _turn(self, number: int) -> None:
+        self.looking.tab = self._book.widget(number).objectName()
+
+    def _show_pair(self, true: int, predicted: int) -> None:
+        """From the confusion matrix to its samples."""
+        self._book.setCurrentIndex(0)
+        shown = self._book.widget(0)
+        if isinstance(shown, SamplesTab):
+            shown.show_pair((true, predicted))
+
+    # The samples, which a child lists
+
+    def _samples(
+        self, result: QuantResult, candidate: Candidate, report: AccuracyReport
+    ) -> QWidget:
+        reference = result.float_report
+        of_float = None if reference is None else reference.outputs
+        data = self.desk.data()
+        there = data if data is not None and data.path.exists() else None
+        inputs = ListInputs(report.outputs, of_float, there)
+        store = self._store_of(Wanted(inputs, report.data_fingerprint))
+        made: QWidget
+        if store.samples is not None:
+            made = SamplesTab(
+                self.words, self.tokens, candidate.scheme, report, store, store.samples,
+                self.looking,
+            )  # fmt: skip
+        elif store.job is not None and not store.job.ended:
+            made = column(BusyPanel(self.words, store.job, store.close), None)
+        else:
+            made = column(self._no_samples(store), None)
+        made.setObjectName("samples")
+        return made
+
+    def _no_samples(self, store: SampleStore) -> QWidget:
+        words = self.words
+        again = Action(words("Try again"), self.repeat, "again")
+        if store.error is None:
+            return notice(self.tokens, "warn", words("The list of samples was cancelled."), again)
+        return error_panel(words, self.tokens, store.error, print, again)
+
+    def _store_of(self, wanted: Wanted) -> SampleStore:
+        if self.store is not None and self.store.wanted == wanted:
+            return self.store
+        store = SampleStore(self.desk.lanes, wanted, self.store)
+        self._put_store(store)
+        store.ask()
+        return store
+
+    def _put_store(self, store: SampleStore | None) -> None:
+        if self.store is not None:
+            self.store.close(store)
+        self.store = store
+        if store is not None:
+            store.listed.connect(self.draw)
 
     def _float_size(self, result: QuantResult) -> int | None:
         fusion = self.desk.in_hand.fusion
@@ -192,99 +245,8 @@ class PreviewPage(Page):
         plain = [c.artifact for c in result.candidates if c.scheme == "float32" and c.artifact]
         return plain[0].size_bytes if plain else None
 
-    def _differ(self, report: AccuracyReport) -> int:
-        return round(
-            (1 - (report.agreement if report.agreement is not None else 1)) * report.samples
-        )
-
     def _verdict(self, candidate: Candidate) -> list[QWidget]:
         verdict = candidate.verdict
         if verdict.usable or verdict.why_not is None:
             return []
         return [notice(self.tokens, "bad", self.words.render(verdict.why_not))]
-
-    def _confusion(self, report: AccuracyReport) -> QWidget:
-        words = self.words
-        if not report.confusion:
-            return card(
-                text(words("The data has no labels: there is no confusion matrix."), "muted")
-            )
-        return card(
-            line(words("Confusion matrix"), "strong"),
-            text(words("Rows: label. Columns: predicted."), "muted"),
-            ConfusionMatrix(words, self.tokens, report.confusion, report.class_names),
-            None,
-        )
-
-    # The samples that differ, as pictures
-
-    def _differing(self, scheme: str, report: AccuracyReport) -> QWidget:
-        words = self.words
-        title = line(words("Samples the two see otherwise"), "strong")
-        if not report.differing:
-            said = words("None: float and {scheme} agree on every sample.", scheme=scheme)
-            if self._differ(report):
-                said = words("The samples that differ were not kept.")
-            return card(title, text(said, "muted"), None)
-        shown = report.differing[:_MOST_PICTURES]
-        self._ask_pictures(scheme, shown)
-        files = self._pictures[1] if self._pictures[0] == scheme else ()
-        grid_owner = QWidget()
-        grid = QGridLayout(grid_owner)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(8)
-        for n, sample in enumerate(shown):
-            file = files[n] if n < len(files) else None
-            grid.addWidget(self._pair(scheme, report, sample, file), n // 2, n % 2)
-        return card(title, grid_owner, None)
-
-    def _ask_pictures(self, scheme: str, shown: tuple[Differing, ...]) -> None:
-        data = self.desk.data()
-        if self._pictures[0] == scheme or self.busy() is not None or data is None:
-            return
-        self._pictures = (scheme, ())
-
-        def take(result: Thumbnails) -> None:
-            self._pictures = (scheme, result.files)
-            self.draw()
-
-        self.job = self.desk.run(tasks.thumbnails(data, tuple(s.index for s in shown)), take)
-
-    def _pair(
-        self, scheme: str, report: AccuracyReport, sample: Differing, file: Path | None
-    ) -> QFrame:
-        """The picture, and beside it what both say of it."""
-        words = self.words
-        image = QLabel()
-        image.setFixedSize(_SIDE, _SIDE)
-        image.setProperty("role", "picture")
-        image.setAccessibleName(words("Sample {index}", index=sample.index))
-        if file is not None:
-            pixmap = QPixmap(str(file))
-            keep = Qt.AspectRatioMode.KeepAspectRatio
-            image.setPixmap(pixmap.scaled(_SIDE, _SIDE, keep))
-        label = _name(report, sample.label)
-        said = column(
-            line(words("label {label}", label=label), "muted"),
-            _guess("float", _name(report, sample.float_class), sample.float_class == sample.label),
-            _guess(
-                scheme,
-                _name(report, sample.candidate_class),
-                sample.candidate_class == sample.label,
-            ),
-            None,
-            gap=2,
-        )
-        frame = QFrame()
-        row(image, said, gap=12, wide=1, into=frame)
-        return frame
-
-
-def _name(report: AccuracyReport, index: int) -> str:
-    if index < 0:
-        return "–"
-    return report.class_names[index] if index < len(report.class_names) else str(index)
-
-
-def _guess(who: str, name: str, right: bool) -> QWidget:
-    return line(f"{'✓' if right else '✕'} {who}: {name}", tone="good" if right else "bad")

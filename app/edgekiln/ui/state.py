@@ -30,7 +30,17 @@ T = TypeVar("T")
 _RECENT = 6
 # Steps whose results belong to the model in hand: with another one on the table they end.
 _MADE_FROM_MODEL = frozenset(
-    ("convert", "fuse", "time-source", "quantize", "thumbnails", "bundle", "check-data", "propose")
+    (
+        "convert",
+        "fuse",
+        "time-source",
+        "quantize",
+        "list-samples",
+        "thumbnails",
+        "bundle",
+        "check-data",
+        "propose",
+    )
 )
 
 

@@ -40,9 +40,11 @@ from edgekiln.core.plans import (
     QuantPlan,
     SizePlan,
 )
+from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
+from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
-from edgekiln.jobs.lanes import CONVERT, DATA, LOOK, device_lane
+from edgekiln.jobs.lanes import CONVERT, DATA, LOOK, PICTURES, device_lane
 from edgekiln.ui.figures import model_name
 
 # Which place of the window a step belongs to: its mark is shown there.
@@ -55,7 +57,9 @@ PLACES: dict[str, str] = {
     "time-source": "fuse",
     "quantize": "quantize",
     "offer-sizes": "model",
+    "list-samples": "preview",
     "thumbnails": "preview",
+    "report": "preview",
     "host-key": "devices",
     "probe": "devices",
     "bundle": "deploy",
@@ -127,10 +131,20 @@ def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:
     return Task("check-data", data, plan, DataCheck, title, DATA)
 
 
-def thumbnails(data: DataSource, indexes: tuple[int, ...]) -> Task[Thumbnails]:
+def thumbnails(data: DataSource, plan: ThumbnailPlan) -> Task[Thumbnails]:
     """Samples as pictures."""
-    plan = ThumbnailPlan(indexes)
-    return Task("thumbnails", data, plan, Thumbnails, say("Draw the differing samples"))
+    return Task("thumbnails", data, plan, Thumbnails, say("Draw samples"), PICTURES)
+
+
+def list_samples(inputs: ListInputs, fingerprint: str) -> Task[SampleList]:
+    """All samples with both models' answers."""
+    title = say("List the samples")
+    return Task("list-samples", inputs, ListPlan(fingerprint), SampleList, title, PICTURES)
+
+
+def report(inputs: ReportInputs, plan: ReportPlan) -> Task[WrittenReport]:
+    """What was measured, as files."""
+    return Task("report", inputs, plan, WrittenReport, say("Write the report"))
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:

@@ -1,13 +1,20 @@
-"""The step `thumbnails`: raw samples as small pictures for the window."""
+"""The step `thumbnails`: raw samples as small pictures for the window, many to a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from edgekiln.core.data import DataSource, ThumbnailPlan, Thumbnails
+from edgekiln.core.data import (
+    PER_SHEET,
+    SHEET_COLUMNS,
+    DataSource,
+    ThumbnailPlan,
+    Thumbnails,
+)
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array
@@ -20,15 +27,28 @@ _WINDOW, _FRAMES = 256, 192  # of a drawn sound
 def thumbnails(
     inputs: DataSource, plan: ThumbnailPlan, out_dir: Path, report: Report
 ) -> Thumbnails:
-    """One PNG per index of the plan: a picture as it is, an array of numbers as a gray map."""
+    """A picture as it is, an array of numbers as a gray map, on sheets as Thumbnails says."""
     data = open_data(inputs)
-    files = []
-    for n, index in enumerate(plan.indexes):
-        report(n / len(plan.indexes), say("Drawing sample {index}", index=index))
-        file = out_dir / f"{n:04d}.png"
-        draw(data, index, plan.size).save(file)
-        files.append(file)
-    return Thumbnails(tuple(files))
+    sheets: list[Path] = []
+    for start in range(0, len(plan.indexes), PER_SHEET):
+        report(start / len(plan.indexes), say("Drawing samples"))
+        shown = plan.indexes[start : start + PER_SHEET]
+        sheets.append(out_dir / f"{len(sheets):04d}.png")
+        sheet([draw(data, index, plan.size) for index in shown], plan.size).save(
+            sheets[-1], compress_level=1
+        )
+    return Thumbnails(tuple(sheets))
+
+
+def sheet(pictures: Sequence[Image.Image], side: int) -> Image.Image:
+    """Pictures no longer than `side`, each in the middle of its cell; nothing around them."""
+    rows = -(-len(pictures) // SHEET_COLUMNS)
+    whole = Image.new("RGBA", (side * min(len(pictures), SHEET_COLUMNS), side * rows))
+    for n, picture in enumerate(pictures):
+        row, column = divmod(n, SHEET_COLUMNS)
+        left, top = (side - picture.width) // 2, (side - picture.height) // 2
+        whole.paste(picture, (column * side + left, row * side + top))
+    return whole
 
 
 def draw(data: DataSet, index: int, size: int) -> Image.Image:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from edgekiln.core.text import Words
@@ -17,7 +17,10 @@ _NUMBER_HEIGHT = 24
 
 
 class ConfusionMatrix(QWidget):
-    """`confusion[true][predicted]` counts; a cell's strength is its share of the true class."""
+    """`confusion[true][predicted]` counts; a cell's strength is its share of the true class.
+    `chosen` tells the (true, predicted) of a cell, by a click, or by arrow keys and Enter."""
+
+    chosen = Signal(int, int)
 
     def __init__(
         self,
@@ -43,6 +46,8 @@ class ConfusionMatrix(QWidget):
             words("{right} of {total} samples are right", right=right, total=total)
         )
         self.setFixedSize(self.sizeHint())
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.here = (0, 0)
 
     def sizeHint(self) -> QSize:
         """Square cells, names on the left and on top."""
@@ -57,12 +62,51 @@ class ConfusionMatrix(QWidget):
                 self._name(painter, true)
             for predicted, count in enumerate(counts):
                 self._draw(painter, true, predicted, count, sum(counts))
+        if self.hasFocus() and self._counts:
+            painter.setPen(QPen(QColor(self._tokens.text), 2))
+            painter.drawRect(self._place(*self.here))
         painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click on a cell that counts something."""
+        at = self._at(int(event.position().x()), int(event.position().y()))
+        if at is not None:
+            self.here = at
+            self._choose()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrow keys go from cell to cell, Enter takes one."""
+        steps = {
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+        }
+        step = steps.get(Qt.Key(event.key()))
+        if step is not None:
+            last = len(self._counts) - 1
+            true, predicted = (
+                min(max(at + by, 0), last) for at, by in zip(self.here, step, strict=True)
+            )
+            self.here = (true, predicted)
+            self.setAccessibleDescription(self._describe(*self.here))
+            self.update()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self._choose()
+        else:
+            super().keyPressEvent(event)
+
+    def _choose(self) -> None:
+        true, predicted = self.here
+        self.update()
+        if self._counts and self._counts[true][predicted]:
+            self.chosen.emit(true, predicted)
 
     def event(self, event: QEvent) -> bool:
         """A tooltip for the cell below the pointer."""
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self._describe(event.x(), event.y()), self)
+            at = self._at(event.x(), event.y())
+            QToolTip.showText(event.globalPos(), self._describe(*at) if at else "", self)
             return True
         return super().event(event)
 
@@ -87,13 +131,7 @@ class ConfusionMatrix(QWidget):
         painter.restore()
 
     def _draw(self, painter: QPainter, true: int, predicted: int, count: int, of: int) -> None:
-        place = QRectF(
-            self._margin + predicted * self._cell,
-            self._top + true * self._cell,
-            self._cell,
-            self._cell,
-        )
-        place.adjust(0.5, 0.5, -0.5, -0.5)
+        place = self._place(true, predicted)
         painter.fillRect(place, QColor(self._tokens.sunken))
         if not count:
             return
@@ -106,10 +144,16 @@ class ConfusionMatrix(QWidget):
             painter.setPen(QColor(self._tokens.surface if strong else self._tokens.text))
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(count))
 
-    def _describe(self, x: int, y: int) -> str:
+    def _place(self, true: int, predicted: int) -> QRectF:
+        left, top = self._margin + predicted * self._cell, self._top + true * self._cell
+        return QRectF(left + 0.5, top + 0.5, self._cell - 1, self._cell - 1)
+
+    def _at(self, x: int, y: int) -> tuple[int, int] | None:
         true, predicted = (y - self._top) // self._cell, (x - self._margin) // self._cell
-        if not (0 <= true < len(self._counts) and 0 <= predicted < len(self._counts)):
-            return ""
+        there = 0 <= true < len(self._counts) and 0 <= predicted < len(self._counts)
+        return (true, predicted) if there else None
+
+    def _describe(self, true: int, predicted: int) -> str:
         return self._words(
             "Label {true}, predicted {predicted}: {count} samples",
             true=self._names[true],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QScrollArea, QSizePolicy, QWidget
 
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import Words
@@ -151,12 +151,13 @@ class BusyPanel(QFrame):
         self._cancel.setEnabled(can)
 
 
-def tile(number: str, caption: str, below: QLabel | None = None) -> QFrame:
-    """One figure with what it is."""
-    items: list[QWidget | None] = [word(number, "number"), text(caption, "muted")]
-    if below is not None:
-        items.append(below)
-    frame = card(*items, None, gap=4)
+def tile(number: str, caption: str, *below: QLabel) -> QFrame:
+    """One figure with what it is, and what else is to be said of it."""
+    frame = QFrame()
+    frame.setProperty("box", "card")
+    column(
+        word(number, "number"), text(caption, "muted"), *below, None, gap=4, margin=12, into=frame
+    )
     frame.setAccessibleName(f"{caption}: {number}")
     frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     return frame
@@ -164,7 +165,18 @@ def tile(number: str, caption: str, below: QLabel | None = None) -> QFrame:
 
 def tiles(*shown: QFrame) -> QWidget:
     """Figures beside each other."""
-    return row(*shown, gap=16)
+    return row(*shown, gap=8)
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """As high as it needs to be; what has no room is scrolled to."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    whole = column(content, None)
+    whole.setProperty("box", "body")
+    area.setWidget(whole)
+    return area
 
 
 def _skeleton(width: int) -> QFrame:

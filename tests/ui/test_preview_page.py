@@ -1,0 +1,281 @@
+"""The preview by clicks and keys, with real children that list and draw the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QFrame,
+    QListWidget,
+    QTableView,
+    QTabWidget,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from edgekiln import assets
+from edgekiln.core.accuracy import AccuracyReport
+from edgekiln.core.data import DataSource
+from edgekiln.core.workspace import InHand, Workspace
+from edgekiln.jobs.lanes import Lanes
+from edgekiln.jobs.netron import Netron
+from edgekiln.jobs.practice import PracticeBox
+from edgekiln.jobs.runner import Runner
+from edgekiln.pipeline.data.arrays import save_arrays
+from edgekiln.pipeline.data.source import open_data
+from edgekiln.ui import theme
+from edgekiln.ui.main_window import MainWindow
+from edgekiln.ui.preview_page import PreviewPage
+from edgekiln.ui.sample_grid import SampleGrid
+from edgekiln.ui.settings import Settings
+from edgekiln.ui.state import Desk
+from edgekiln.ui.widgets.confusion import ConfusionMatrix
+from ui import examples
+
+PATIENCE_MS = 30_000
+COUNT = 400
+WRONG = tuple(range(5, COUNT, 40))  # int8 takes these for the next class
+BOTH_WRONG = WRONG[::5]  # and float does, too
+
+
+class Preview:
+    """What a user does with the page."""
+
+    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
+        self.qtbot, self.window = qtbot, window
+
+    def wait_for_samples(self) -> None:
+        self.qtbot.waitUntil(
+            lambda: self.window.findChild(SampleGrid) is not None, timeout=PATIENCE_MS
+        )
+        self.qtbot.waitUntil(lambda: bool(self.grid.shown), timeout=PATIENCE_MS)
+
+    @property
+    def page(self) -> PreviewPage:
+        page = self.window.pages["preview"]
+        assert isinstance(page, PreviewPage)
+        return page
+
+    @property
+    def grid(self) -> SampleGrid:
+        return [g for g in self.window.findChildren(SampleGrid) if g.isVisibleTo(self.window)][-1]
+
+    @property
+    def tabs(self) -> QTabWidget:
+        return self.window.findChildren(QTabWidget, "looks")[-1]
+
+    def find(self, kind: type[QWidget], name: str) -> QWidget:
+        return [w for w in self.window.findChildren(kind, name) if w.isVisible()][-1]
+
+    def answers(self) -> list[list[str]]:
+        view = [v for v in self.grid.window().findChildren(QTableView) if v.isVisible()][-1]
+        model = view.model()
+        return [
+            [model.index(r, c).data() for c in range(model.columnCount())]
+            for r in range(model.rowCount())
+        ]
+
+
+@pytest.fixture
+def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    root = tmp_path / "workspace"
+    lanes = Lanes(Runner(root))
+    box, netron = PracticeBox(root), Netron(root)
+    desk = Desk(Workspace(root), lanes, box, netron)
+    data = tmp_path / "d.npz"
+    labels = np.arange(COUNT) % 10
+    shades = np.arange(COUNT, dtype=np.uint8)[:, None, None, None]
+    np.savez(data, x=np.broadcast_to(shades, (COUNT, 8, 8, 1)), y=labels)
+    desk.put(judged(tmp_path, data, labels))
+    desk.quant_draft = replace(desk.quant_draft, calibration=data, evaluation=data, step="result")
+    yield desk
+    netron.close()
+    lanes.close()
+    box.close()
+
+
+def judged(root: Path, data: Path, labels: np.ndarray) -> InHand:
+    """Float and int8 on 400 samples, wrong where WRONG and BOTH_WRONG say."""
+    fingerprint = open_data(DataSource(data)).fingerprint
+    ours, theirs = labels.copy(), labels.copy()
+    ours[list(WRONG)] = (labels[list(WRONG)] + 1) % 10
+    theirs[list(BOTH_WRONG)] = (labels[list(BOTH_WRONG)] + 1) % 10
+
+    def report(name: str, predicted: np.ndarray) -> AccuracyReport:
+        scores = np.full((COUNT, 10), 0.02, np.float32)
+        scores[np.arange(COUNT), predicted] = 0.82
+        outputs = root / f"{name}.npz"
+        save_arrays(outputs, {"scores": scores, "predicted": predicted, "labels": labels})
+        counts = np.zeros((10, 10), int)
+        np.add.at(counts, (labels, predicted), 1)
+        return replace(
+            examples.report(root, float((predicted == labels).mean()), 1.0),
+            samples=COUNT,
+            data_fingerprint=fingerprint,
+            confusion=tuple(tuple(row) for row in counts.tolist()),
+            outputs=outputs,
+        )
+
+    result = examples.quantized(root)
+    made = tuple(
+        replace(
+            c,
+            report=report(
+                "int8" if c.scheme == "int8" else "float", ours if c.scheme == "int8" else theirs
+            ),
+        )
+        for c in result.candidates
+    )
+    result = replace(result, candidates=made, float_report=report("float", theirs))
+    return InHand(
+        model=examples.model(root),
+        converted=examples.artifact(root),
+        fusion=examples.fusion(root),
+        quantized=result,
+    )
+
+
+@pytest.fixture
+def preview(qtbot: QtBot, qapp: QApplication, desk: Desk) -> Iterator[Preview]:
+    tokens = theme.apply(qapp, "light", "en")
+    window = MainWindow(assets.words("en"), tokens, desk, Settings(), lambda _: None)
+    window.resize(1280, 800)
+    window.show()
+    window.go("preview")
+    yield Preview(qtbot, window)
+    window.hide()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_the_samples_are_listed_and_drawn(preview: Preview) -> None:
+    preview.wait_for_samples()
+    assert len(preview.grid.shown) == COUNT
+    store = preview.page.store
+    assert store is not None
+    assert store.pictures is not None
+    pictures = store.pictures
+    preview.qtbot.waitUntil(lambda: pictures.has(0), timeout=PATIENCE_MS)
+    for sample in (0, 7, 30):
+        drawn = pictures.picture(sample)
+        assert drawn is not None
+        sheet, place = drawn
+        assert sheet.toImage().pixelColor(place.center()).red() == sample
+    assert not pictures.has(COUNT - 1)
+    bar = preview.grid.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    preview.qtbot.waitUntil(lambda: pictures.has(COUNT - 1), timeout=PATIENCE_MS)
+
+
+def test_filters_and_keys(preview: Preview) -> None:
+    preview.wait_for_samples()
+    which = preview.find(QComboBox, "which")
+    assert isinstance(which, QComboBox)
+    assert [which.itemText(n) for n in range(which.count())] == [
+        "All samples · 400",
+        "Wrong · 10",
+        "Right in float, wrong in int8 · 8",
+        "Answered otherwise than by float · 8",
+    ]
+    which.setFocus()
+    preview.qtbot.keyClick(which, Qt.Key.Key_Down)
+    assert preview.grid.shown == list(WRONG)
+    preview.qtbot.keyClick(which, Qt.Key.Key_Down)
+    lost = [i for i in WRONG if i not in BOTH_WRONG]
+    assert preview.grid.shown == lost
+    preview.qtbot.keyClick(preview.grid, Qt.Key.Key_Right)
+    assert preview.page.looking.sample == lost[1]
+    label = str(lost[1] % 10)
+    assert preview.answers()[0] == [f"✓ {label}", "● 0.820", "0.020"]
+    assert preview.answers()[1][2] == "● 0.820"
+    preview.qtbot.keyClick(preview.grid, Qt.Key.Key_Left)
+    assert preview.page.looking.sample == lost[0]
+
+
+def test_a_cell_of_the_confusion_shows_its_samples(preview: Preview) -> None:
+    preview.wait_for_samples()
+    preview.tabs.setCurrentIndex(
+        [preview.tabs.widget(n).objectName() for n in range(preview.tabs.count())].index(
+            "confusion"
+        )
+    )
+    matrix = preview.find(ConfusionMatrix, "matrix")
+    assert isinstance(matrix, ConfusionMatrix)
+    place = matrix._place(5, 6)
+    empty = matrix._place(1, 7)
+    preview.qtbot.mouseClick(
+        matrix, Qt.MouseButton.LeftButton, pos=QPoint(int(empty.x()) + 4, int(empty.y()) + 4)
+    )
+    assert preview.tabs.currentIndex() != 0
+    preview.qtbot.mouseClick(
+        matrix, Qt.MouseButton.LeftButton, pos=QPoint(int(place.x()) + 4, int(place.y()) + 4)
+    )
+    assert preview.tabs.currentIndex() == 0
+    assert preview.grid.shown == list(WRONG)  # all of them are 5 taken for 6
+    chip = preview.find(QAbstractButton, "pair")
+    assert isinstance(chip, QAbstractButton)
+    assert chip.text() == "5 → 6  ✕"
+    preview.qtbot.mouseClick(chip, Qt.MouseButton.LeftButton)
+    assert len(preview.grid.shown) == COUNT
+
+
+def test_another_candidate_by_key(preview: Preview, desk: Desk) -> None:
+    preview.wait_for_samples()
+    first = preview.page.store
+    listed = preview.find(QListWidget, "candidates")
+    assert isinstance(listed, QListWidget)
+    listed.setFocus()
+    preview.qtbot.keyClick(listed, Qt.Key.Key_Down)
+    focused = preview.window.focusWidget()
+    assert isinstance(focused, QListWidget)
+    assert focused.currentItem().text().startswith("int8-float-io")
+    preview.wait_for_samples()
+    ship = preview.find(QAbstractButton, "ship")
+    assert isinstance(ship, QAbstractButton)
+    assert preview.page.store is not first
+    assert first is not None
+    assert preview.page.store is not None
+    assert preview.page.store.pictures is first.pictures  # the same data: drawn once
+    preview.qtbot.mouseClick(ship, Qt.MouseButton.LeftButton)
+    assert desk.in_hand.quantized is not None
+    assert desk.in_hand.quantized.chosen == "int8-float-io"
+
+
+def test_data_that_changed_has_no_pictures(preview: Preview, desk: Desk, tmp_path: Path) -> None:
+    preview.wait_for_samples()
+    (tmp_path / "d.npz").unlink()
+    preview.page.repeat()
+    preview.wait_for_samples()
+    assert preview.page.store is not None
+    assert preview.page.store.pictures is None
+    assert len(preview.grid.shown) == COUNT
+
+
+def test_answers_that_are_gone_are_an_error_with_a_way_out(
+    preview: Preview, desk: Desk, tmp_path: Path
+) -> None:
+    preview.wait_for_samples()
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(b"broken")
+    result = desk.in_hand.quantized
+    assert result is not None
+    made = tuple(
+        replace(c, report=c.report and replace(c.report, outputs=broken)) for c in result.candidates
+    )
+    desk.put_quantized(replace(result, candidates=made))
+    preview.qtbot.waitUntil(
+        lambda: preview.window.findChild(QFrame, "error-panel") is not None, timeout=PATIENCE_MS
+    )
+    broken.write_bytes((tmp_path / "int8.npz").read_bytes())
+    again = preview.find(QAbstractButton, "again")
+    assert isinstance(again, QAbstractButton)
+    preview.qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    preview.wait_for_samples()
