@@ -67,6 +67,7 @@ STEPS: dict[str, Step] = {
     "look-at-data": Step("edgekiln.pipeline.data.look", "look_at_data"),
     "propose": Step("edgekiln.pipeline.data.propose", "propose"),
     "check-data": Step("edgekiln.pipeline.data.check", "check_data"),
+    "slices": Step("edgekiln.pipeline.evaluate.sliced", "slice_figures"),
     "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekiln.core.accuracy import QuantResult
+from edgekiln.core.accuracy import QuantResult, SliceInputs, SlicePlan, SliceTable
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.data import (
@@ -123,6 +123,11 @@ def look_at_data(data: DataSource) -> Task[DataLook]:
 def propose(artifact: Artifact, data: DataSource) -> Task[Proposal]:
     """The preprocessing that fits model and data."""
     return Task("propose", artifact, FindPlan(data), Proposal, say("Try preprocessings"), LOOK)
+
+
+def slices(inputs: SliceInputs) -> Task[SliceTable]:
+    """What both models are worth by class, size and column."""
+    return Task("slices", inputs, SlicePlan(), SliceTable, say("Slice the data"), LOOK)
 
 
 def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:
