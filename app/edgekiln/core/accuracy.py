@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
-from edgekiln.core.data import Preprocessing
+from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.fusion import Latency
-from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
+from edgekiln.core.measures import (
+    ClassFigures,
+    Interval,
+    Measure,
+    PairedTest,
+    ReliabilityBin,
+    SliceFigures,
+)
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.task import Decoder, Task
@@ -80,6 +87,7 @@ class AccuracyReport:
     decoder: Decoder | None = None  # of a detector
     primary: Measure | None = None
     by_output: tuple[OutputLikeness, ...] = ()  # where there are several
+    slices: tuple[SliceFigures, ...] = ()  # where they were asked for
 
     @property
     def share(self) -> float | None:
@@ -139,6 +147,29 @@ class EvalInputs:
 
     artifact: Artifact
     against: Artifact | None = None
+
+
+@dataclass(frozen=True)
+class SliceInputs:
+    """A report, and the float model's, on `data`."""
+
+    report: AccuracyReport
+    reference: AccuracyReport | None
+    data: DataSource
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """By what to slice: "class", "size", a table's column; () by all there is."""
+
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """What both models are worth on each slice."""
+
+    slices: tuple[SliceFigures, ...]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from edgekiln.pipeline.evaluate.answers import ANSWER, Answered, Asked, answers_
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
 from edgekiln.pipeline.evaluate.runtimes import is_foreign, parse_runtime
+from edgekiln.pipeline.evaluate.sliced import with_slices
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.state import is_stateful
@@ -66,7 +67,8 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             inputs.artifact, samples, beside, plan.runtime, out_dir, scratch, preprocessing,
             part_of(report, 0.7, 1.0), judging=plan.judging, answered=own,
         )  # fmt: skip
-        return replace(judged, notes=(*judged.notes, found.evidence))
+        told = replace(judged, notes=(*judged.notes, found.evidence))
+        return with_slices(told, plan.data, plan.slices)
 
 
 def _must_be_laid(inputs: EvalInputs, plan: EvalPlan) -> bool:
