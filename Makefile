@@ -3,8 +3,9 @@ SHELL := /bin/sh
 BIN := .venv/bin
 REPORT ?= edgekiln-demo.html
 PARTS ?=
+SECONDS ?= 300
 
-.PHONY: demo run test lint bench environment window-packages test-packages
+.PHONY: demo run test lint bench fuzz environment window-packages test-packages
 
 environment:
 	@sh packaging/install-system-packages.sh base
@@ -15,6 +16,7 @@ window-packages:
 
 test-packages:
 	@sh packaging/install-system-packages.sh window test
+	@sh packaging/install-system-packages.sh browser || echo "No Chromium: its tests are skipped."
 
 demo: environment
 	@$(BIN)/edgekiln demo --report $(REPORT)
@@ -30,6 +32,10 @@ lint: environment
 
 test: lint test-packages
 	$(BIN)/python -m pytest
+
+fuzz: environment
+	@$(BIN)/python -m pip install --quiet --constraint packaging/constraints.txt --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/readers.py $(SECONDS)
 
 bench: environment test-packages
 	$(BIN)/python tests/bench/bench.py $(PARTS)

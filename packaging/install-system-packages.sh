@@ -1,6 +1,6 @@
 #!/bin/sh
 # Names the Debian/Ubuntu packages that are missing for the groups given, and installs them when root.
-#   packaging/install-system-packages.sh base [window] [test]
+#   packaging/install-system-packages.sh base [window] [test] [browser]
 set -eu
 list=$(dirname "$0")/system-packages.txt
 

@@ -33,7 +33,14 @@ class ClusterExecutor:
         self.root, self.width, self._client = root, width, client
         self._sent: dict[str, Any] = {}
 
-    def submit(self, step: str, inputs: Any, plan: Any, result_type: type[T]) -> Future[T]:
+    def submit(
+        self,
+        step: str,
+        inputs: Any,
+        plan: Any,
+        result_type: type[T],
+        report: Report = silent,  # noqa: ARG002  (a cluster tells nothing on the way)
+    ) -> Future[T]:
         """The step's result to be; its files are in this workspace when it is there."""
         arguments = (encode(inputs, self.root), encode(plan, self.root))
         files = {name: self._send(name) for name in paths_below(arguments)}

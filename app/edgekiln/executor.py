@@ -24,8 +24,11 @@ class Executor(Protocol):
     root: Path
     width: int
 
-    def submit(self, step: str, inputs: Any, plan: Any, result_type: type[T]) -> Future[T]:
-        """The step's result to be; its errors are those of `child.run_step`."""
+    def submit(
+        self, step: str, inputs: Any, plan: Any, result_type: type[T], report: Report = silent
+    ) -> Future[T]:
+        """The step's result to be; its errors are those of `child.run_step`. `report` is called
+        from another thread, and not at all from a cluster."""
         ...
 
     def run(
@@ -41,9 +44,11 @@ class LocalExecutor:
     def __init__(self, root: Path, pool: ThreadPoolExecutor, width: int) -> None:
         self.root, self.width, self._pool = root, width, pool
 
-    def submit(self, step: str, inputs: Any, plan: Any, result_type: type[T]) -> Future[T]:
+    def submit(
+        self, step: str, inputs: Any, plan: Any, result_type: type[T], report: Report = silent
+    ) -> Future[T]:
         """The step's result to be."""
-        return self._pool.submit(run_step, step, inputs, plan, self.root, result_type)
+        return self._pool.submit(run_step, step, inputs, plan, self.root, result_type, report)
 
     def run(
         self, step: str, inputs: Any, plan: Any, result_type: type[T], report: Report = silent

@@ -58,6 +58,7 @@ STEPS: dict[str, Step] = {
     "quantize-stock": Step("edgekiln.pipeline.convert.quantize_stock", "quantize_stock"),
     "sensitivity": Step("edgekiln.pipeline.quantize.sensitivity", "sensitivity"),
     "evaluate": Step("edgekiln.pipeline.evaluate.evaluate", "evaluate", on_runtimes=True),
+    "answer": Step("edgekiln.pipeline.evaluate.answer", "answer"),
     "infer": Step("edgekiln.pipeline.evaluate.infer", "infer", kept=False),
     "add-runtime": Step("edgekiln.pipeline.evaluate.install", "add_runtime", kept=False),
     "time-models": Step("edgekiln.pipeline.evaluate.latency", "time_models", kept=False),
@@ -67,6 +68,7 @@ STEPS: dict[str, Step] = {
     "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
+    "print-page": Step("edgekiln.printing.print_page", "print_page", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),
     "host-key": Step("edgekiln.ship.device.connect", "read_host_key", kept=False),
     "probe": Step("edgekiln.ship.device.probe", "probe", kept=False),
@@ -158,6 +160,8 @@ def _content(data: Any, root: Path) -> Any:
     if not isinstance(data, dict):
         return data
     kind = data.get("$")
+    if kind == "AnswerInputs":
+        data = {key: value for key, value in data.items() if key != "data"}  # its hash is beside
     content = {key: _content(value, root) for key, value in data.items()}
     if kind in ("Artifact", "ModelSource"):
         content.pop("path")

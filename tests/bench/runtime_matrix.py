@@ -45,6 +45,7 @@ from edgekiln.pipeline.quantize.trial import (
     first_rows,
     mean_error,
     run_on,
+    score,
 )
 from edgekiln.pipeline.quantize.variants import Variant
 from edgekiln.profiles import load_profile
@@ -101,17 +102,18 @@ def case_of(name: str, saved_model: Path, data: Path, other: Path, root: Path) -
         few, first_rows(few, GATE_SAMPLES, folder / "few.npz"), (), reference, main, folder
     )
     variants = {
-        c.scheme: Variant(
-            c.artifact.path,
-            "ai-edge-quantizer",
-            (),
-            run_on(c.artifact.path, few, FAST, folder),
-            None,
-        )
+        c.scheme: _variant(c.artifact, model, trial)
         for c in made.candidates
         if c.artifact is not None
     }
     return Case(name, model, variants, trial, fresh)
+
+
+def _variant(artifact: Artifact, base: Artifact, trial: Trial) -> Variant:
+    """The candidate as the gate takes it, its way (and so its base) told by its tools."""
+    run = run_on(artifact.path, trial.few, FAST, trial.folder)
+    near = None if run.refused is not None else score(run.outputs, trial)
+    return Variant(artifact.path, base.path, "ai-edge-quantizer", artifact.made_by, run, near)
 
 
 def _samples(

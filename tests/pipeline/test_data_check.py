@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 
 def checked(path: Path, evaluation: Path | None = None, *labels: str) -> DataCheck:
     other = None if evaluation is None else DataSource(evaluation)
-    return check_data(DataSource(path), DataCheckPlan(other, labels), path, silent)
+    with tempfile.TemporaryDirectory() as drawn:
+        return check_data(DataSource(path), DataCheckPlan(other, labels), Path(drawn), silent)
 
 
 def test_counts_by_class_and_size(folder: Path) -> None:

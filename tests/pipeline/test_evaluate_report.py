@@ -30,7 +30,7 @@ from edgekiln.core.fusion import (
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
-from edgekiln.core.reporting import ReportInputs, ReportPlan
+from edgekiln.core.reporting import ReportFile, ReportInputs, ReportPlan
 from edgekiln.core.text import say
 from edgekiln.pipeline.evaluate.evaluate import evaluate
 from edgekiln.pipeline.evaluate.report import write_report
@@ -167,8 +167,9 @@ def pushed() -> PushResult:
 
 def written(inputs: ReportInputs, tmp_path: Path, language: str = "en") -> str:
     path = tmp_path / "report.html"
-    result = write_report(inputs, ReportPlan(path, language), tmp_path, silent)
-    assert result.path == path
+    plan = ReportPlan((ReportFile(path, "html", language),))
+    result = write_report(inputs, plan, tmp_path, silent)
+    assert result.files == (path,)
     return path.read_text("utf-8")
 
 
@@ -254,5 +255,6 @@ def test_place_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     inputs = ReportInputs(inspected(judged[0]))
+    plan = ReportPlan((ReportFile(tmp_path / "file" / "report.html"),))
     with pytest.raises(UserError, match="cannot be written"):
-        write_report(inputs, ReportPlan(tmp_path / "file" / "report.html"), tmp_path, silent)
+        write_report(inputs, plan, tmp_path, silent)

@@ -14,7 +14,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.inference import InferResult, RuntimeFamily
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
-from edgekiln.pipeline.evaluate.infer import Port, name_runtime
+from edgekiln.pipeline.evaluate.infer import BATCH, Port, name_runtime
 from edgekiln.pipeline.evaluate.runtimes import (
     installed_runtimes,
     parse_runtime,
@@ -105,7 +105,7 @@ def test_integers_without_a_scale_are_passed_on() -> None:
     port = Port(0, (1, 2), np.int32, 0.0, 0)
     stored = port.store(np.array([3.0, 70000.0], np.float32))
     assert stored.dtype == np.int32
-    assert port.real(stored).tolist() == [3, 70000]
+    assert port.real(stored).tolist() == [[3, 70000]]
 
 
 @each_runtime
@@ -180,7 +180,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
         tmp_path / "m.tflite", tmp_path / "s.npz", "litert", tmp_path / "o.npz", tmp_path,
         lambda fraction, text, found=None: told.append((fraction, text)),
     )  # fmt: skip
-    assert str(told[0][1]) == "Sample 1 of 5"
+    assert str(told[0][1]) == "Sample 5 of 5"
 
 
 def test_judging_loads_no_runtime_itself() -> None:
@@ -198,3 +198,66 @@ def test_runtimes_by_name() -> None:
     assert stand_in("tflite-runtime 2.14.0") == "tflite-runtime 2.14.0"
     with pytest.raises(UserError, match="onnx"):
         parse_runtime("onnx 1.0")
+
+
+def batches_of(
+    graph: Graph, samples: np.ndarray, folder: Path
+) -> tuple[bool, dict[str, np.ndarray]]:
+    """Whether a model was run in batches, and its outputs; in a process of its own."""
+    write_graph(graph, folder / "model.tflite")
+    save_arrays(folder / "samples.npz", {"x": samples})
+    command = [
+        sys.executable,
+        "-c",
+        MANY,
+        *(str(folder / n) for n in ("model.tflite", "samples.npz", "out.npz")),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1] == "True", load_arrays(folder / "out.npz")
+
+
+MANY = """
+import sys
+from pathlib import Path
+import numpy as np
+from edgekiln.core.inference import InferPlan
+from edgekiln.pipeline.data.arrays import read_chunks, save_arrays
+from edgekiln.pipeline.evaluate.infer import BATCH, Many
+model, samples, out = map(Path, sys.argv[1:])
+many = Many(model, InferPlan("litert"))
+with read_chunks(samples, BATCH) as (_, chunks):
+    outputs = [many.run(chunk) for chunk in chunks]
+save_arrays(out, {n: np.concatenate([o[n] for o in outputs]) for n in outputs[0]})
+print(many.in_batches)
+"""
+
+
+def test_a_batch_is_used_where_it_changes_nothing(tmp_path: Path) -> None:
+    graph, weights, bias = dense()
+    x = RANDOM.normal(size=(3 * BATCH + 5, 5)).astype(np.float32)
+    in_batches, outputs = batches_of(graph, x, tmp_path)
+    assert in_batches
+    assert np.allclose(outputs["out0"], x @ weights.T + bias, atol=1e-5)
+
+
+def test_a_model_that_mixes_its_batch_is_given_one_sample_at_a_time(tmp_path: Path) -> None:
+    """A MEAN over the axis of the batch: several samples at once are another answer."""
+    builder = GraphBuilder()
+    x = builder.input((1, 3))
+    mean = builder.op("MEAN", [x, builder.integers([0])], x.shape, builder.keeping())
+    values = RANDOM.normal(size=(2 * BATCH, 3)).astype(np.float32)
+    in_batches, outputs = batches_of(builder.graph(builder.add(x, mean)), values, tmp_path)
+    assert not in_batches
+    assert np.allclose(outputs["out0"], 2 * values, atol=1e-6)
+
+
+def test_a_model_whose_shapes_are_fixed_inside_is_given_one_sample_at_a_time(
+    tmp_path: Path,
+) -> None:
+    builder = GraphBuilder()
+    out = builder.dense(builder.reshape(builder.input((1, 2, 3)), 1, 6), 2)
+    x = RANDOM.normal(size=(2 * BATCH, 2, 3)).astype(np.float32)
+    in_batches, outputs = batches_of(builder.graph(out), x, tmp_path)
+    assert not in_batches
+    assert len(outputs["out0"]) == len(x)

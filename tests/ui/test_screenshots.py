@@ -36,6 +36,7 @@ from edgekiln.ui.theme import ThemeName
 from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
+from ui.data_states import DATA_STATES
 from ui.preview_states import PREVIEW_STATES, show_samples
 from ui.quant_states import QUANT_STATES
 
@@ -286,6 +287,7 @@ STATES: tuple[State, ...] = (
     quantize_data,
     quantize_done,
     *QUANT_STATES,
+    *DATA_STATES,
     preview_empty,
     preview_done,
     *PREVIEW_STATES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekiln import passwords, profiles
-from edgekiln.cli.output import kilobytes, plain
+from edgekiln.cli.output import kilobytes
 from edgekiln.cli.run import Runner
 from edgekiln.core.device import (
     Contact,
@@ -26,6 +26,7 @@ from edgekiln.core.device import (
 )
 from edgekiln.core.devices import DeviceList
 from edgekiln.core.errors import UserError
+from edgekiln.core.plain import plain
 from edgekiln.core.plans import DeployPlan
 from edgekiln.core.text import say
 

@@ -10,16 +10,16 @@ from typing import Any, get_args
 
 from edgekiln.cli.fusion import check_places
 from edgekiln.cli.models import convert_plan, fusion_plan, preprocessing
-from edgekiln.cli.output import kilobytes, percent, plain
+from edgekiln.cli.output import kilobytes, percent
 from edgekiln.cli.run import Runner, check_file, check_writable, data_parts, data_source, delivered
 from edgekiln.core.accuracy import Candidate, QuantResult
 from edgekiln.core.artifact import SCHEMES
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.codec import CodecError, decode, encode
-from edgekiln.core.data import DataSource
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, write_atomic
 from edgekiln.core.measures import PairedTest, span, told
+from edgekiln.core.plain import plain
 from edgekiln.core.plans import PackPlan, QuantPlan
 from edgekiln.core.quantization import Kept, OperatorError, Precision
 from edgekiln.core.text import Text, say
@@ -41,7 +41,13 @@ def quantize(arguments: Namespace, run: Runner) -> int:
     check_places(fusing.leave, fused.groups)
     plan = quant_plan(arguments)
     result = run.step("quantize", fused.artifact, plan, QuantResult)
-    result = _deliver(result, calibration, folder)
+    origins = {
+        "calibration": calibration and str(calibration.path),
+        "model": str(Path(arguments.model).absolute()),
+        "fusion": encode(fused),
+        "evaluation": encode(plan.evaluation),
+    }
+    result = _deliver(result, origins, folder)
     run.output.result(quantized_json(result, run))
     print_candidates(result, run)
     if result.chosen is None:
@@ -98,11 +104,11 @@ def _kept(places: list[str]) -> Kept:
     return tuple(kept)
 
 
-def _deliver(result: QuantResult, calibration: DataSource | None, folder: Path) -> QuantResult:
+def _deliver(result: QuantResult, origins: dict[str, Any], folder: Path) -> QuantResult:
     """The candidates and what was measured in the user's folder: all of it or nothing."""
     with delivered(folder) as part:
         encoded = encode(_copied(result, part), part)
-        data = {"calibration": calibration and str(calibration.path), "result": encoded}
+        data = {"result": encoded, **origins}
         write_atomic(part / RESULT, json.dumps(data, ensure_ascii=False, indent=1).encode())
     return decode(QuantResult, encoded, folder)
 

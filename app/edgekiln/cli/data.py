@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from edgekiln.cli.output import plain
 from edgekiln.cli.run import Runner, data_source
 from edgekiln.core.data import Alike, DataCheck, DataCheckPlan
 from edgekiln.core.errors import UserError
+from edgekiln.core.plain import plain
 from edgekiln.core.text import say
 
 _SHOWN = 10

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgekiln import assets
 from edgekiln.cli.boxes import print_health
 from edgekiln.cli.candidates import print_candidates, quantized_json
-from edgekiln.cli.output import kilobytes, plain
+from edgekiln.cli.output import kilobytes
 from edgekiln.cli.run import Runner, check_writable
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs, QuantResult
 from edgekiln.core.artifact import Artifact
@@ -36,8 +36,9 @@ from edgekiln.core.files import write_atomic
 from edgekiln.core.fusion import FusionResult
 from edgekiln.core.gain import gain
 from edgekiln.core.model import InspectedModel
+from edgekiln.core.plain import plain
 from edgekiln.core.plans import ConvertPlan, DeployPlan, EvalPlan, FusionPlan, PackPlan, QuantPlan
-from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
+from edgekiln.core.reporting import ReportFile, ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.text import say
 from edgekiln.pipeline.quantize.engines import as_it_is_made
 from edgekiln.pipeline.quantize.recipes import recipe_for
@@ -80,10 +81,10 @@ def demo(arguments: Namespace, run: Runner) -> int:
             forward,
             sample("evaluation.npz"),
         ),
-        ReportPlan(report_path, run.output.words.language),
+        ReportPlan((ReportFile(report_path, "html", run.output.words.language),)),
         WrittenReport,
     )
-    _conclude(run, made, pushes, back, forward, time.monotonic() - began, report.path)
+    _conclude(run, made, pushes, back, forward, time.monotonic() - began, report.files[0])
     return 0
 
 

@@ -15,12 +15,14 @@ from edgekiln import __version__, assets
 from edgekiln.child import StepFailed
 from edgekiln.cli import boxes, candidates, data, models, runtimes
 from edgekiln.cli.output import Output
+from edgekiln.cli.report import report as write_report
 from edgekiln.cli.run import Runner, refused
 from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES
 from edgekiln.core.data import PRESETS, SOUND_PRESETS
 from edgekiln.core.errors import UserError
 from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.plans import Goal
+from edgekiln.core.reporting import FORMATS
 from edgekiln.core.workspace import Workspace, default_root
 
 Command = Callable[[argparse.Namespace, Runner], int]
@@ -191,6 +193,18 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     pack.add_argument("--data", metavar="D", help="golden inputs; default: the calibration data")
     pack.add_argument("--name", default="model", metavar="NAME")
     pack.add_argument("-o", "--out", metavar="BUNDLE.zip")
+
+    report = _command(commands, common, "report", "what was measured, as files", write_report)
+    report.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
+    report.add_argument(
+        "-o", "--out", nargs="+", action="extend", default=[], metavar="FILE",
+        help=".html, .pdf, .csv, .json by its suffix; without one a folder of TensorBoard's events",
+    )  # fmt: skip
+    for form in FORMATS:
+        option = f"--as-{form}" if form == "json" else f"--{form}"
+        report.add_argument(option, dest=f"as_{form}", metavar="FILE")
+    report.add_argument("--model", metavar="MODEL", help="default: where it was when quantized")
+    report.add_argument("--bundle", metavar="BUNDLE.zip", help="adds its signature")
 
 
 def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekiln.cli.fusion import PLACE, check_places, print_fusion, print_groups, print_source
-from edgekiln.cli.output import kilobytes, percent, plain
+from edgekiln.cli.output import kilobytes, percent
 from edgekiln.cli.run import (
     Runner,
     check_file,
@@ -21,6 +21,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.fusion import SourceLatency
 from edgekiln.core.measures import figure, span, title, told
 from edgekiln.core.model import InspectedModel, TensorSpec
+from edgekiln.core.plain import plain
 from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan
 from edgekiln.core.text import say
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekiln.child import StepFailed
-from edgekiln.core.codec import encode
 from edgekiln.core.errors import UserError
 from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, Words, say
@@ -105,26 +104,6 @@ class Output:
 
 def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def plain(value: object, words: Words) -> Any:
-    """A core value as plain JSON for machines: no type tags, sentences rendered."""
-    return _untag(encode(value), words)
-
-
-def _untag(data: Any, words: Words) -> Any:
-    if isinstance(data, list):
-        return [_untag(item, words) for item in data]
-    if not isinstance(data, dict):
-        return data
-    if data.get("$") == "Text":
-        return words.render(_as_text(data))
-    return {key: _untag(item, words) for key, item in data.items() if key != "$"}
-
-
-def _as_text(data: dict[str, Any]) -> Text:
-    values = tuple((k, _as_text(v) if isinstance(v, dict) else v) for k, v in data["values"])
-    return Text(data["template"], values)
 
 
 def percent(share: float | None) -> str:

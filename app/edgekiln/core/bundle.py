@@ -62,13 +62,16 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A packed bundle (`.zip`), its manifest, and the key that signed it (Ed25519, hex)."""
+    """A packed bundle (`.zip`), its manifest, the key that signed it (Ed25519, hex), the hash of
+    the bytes that are signed, and their signature in hex."""
 
     path: Path
     sha256: str
     size_bytes: int
     manifest: Manifest
     public_key: str
+    manifest_sha256: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True)

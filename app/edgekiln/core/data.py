@@ -175,10 +175,11 @@ PER_SHEET = 60  # so few that reading one does not hold up the window
 @dataclass(frozen=True)
 class DataCheckPlan:
     """`evaluation`: the data the first is compared with; `labels`: the model's classes, in the
-    order of its outputs, where they are known."""
+    order of its outputs, where they are known; `classes`: how many it has (0: not known)."""
 
     evaluation: DataSource | None = None
     labels: tuple[str, ...] = ()
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,12 +203,14 @@ class Unreadable:
 @dataclass(frozen=True)
 class Alike:
     """Samples that are the same bit by bit (`exact`) or to the eye. `across`: both to calibrate and
-    to evaluate; `disputed`: they have different labels."""
+    to evaluate; `disputed`: they have different labels. `pictures`: PNGs of the first of them, in
+    their order, of one alone where they are the same."""
 
     samples: tuple[str, ...]
     exact: bool
     across: bool
     disputed: bool
+    pictures: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,14 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def extent(path: Path) -> tuple[int, int]:
+    """The number of files at a path and their bytes together."""
+    if path.is_file():
+        return 1, path.stat().st_size
+    sizes = [stat.st_size for _, stat in _files_below(path, "")]
+    return len(sizes), sum(sizes)
+
+
 def _files_below(folder: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:
     """By name, folders among files, one folder at a time: there may be very many."""
     with os.scandir(folder / name) as entries:

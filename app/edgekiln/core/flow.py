@@ -182,14 +182,17 @@ def _with(listed: tuple[T, ...], item: T, there: bool) -> tuple[T, ...]:
 class QuantDraft:
     """Target, goal, data, and what an expert sets. `max_drop`: what may be lost, as a fraction.
 
-    `random`: no data, random numbers, for latency alone. `found`: the operators the last search
-    kept out of int8; `switches`: those switched by hand since, the oldest first.
+    `random`: no data, random numbers, for latency alone. `share`: of the calibration data that is
+    calibrated with, the rest is to evaluate (None: the evaluation data is data of its own).
+    `found`: the operators the last search kept out of int8; `switches`: those switched by hand
+    since, the oldest first.
     """
 
     step: str = "target"
     target: str = "this-computer"
     calibration: Path | None = None
     evaluation: Path | None = None
+    share: float | None = None
     random: bool = False
     calibration_samples: int = 200
     schemes: tuple[SchemeName, ...] = SCHEMES
@@ -212,9 +215,10 @@ class QuantDraft:
         """The plan of a search; the data step must be without problems."""
         if self.calibration is None and not self.random:
             raise ValueError("no calibration data")
+        calibration, evaluation = self.parts
         return QuantPlan(
-            calibration=self._data(self.calibration, self.calibration_samples),
-            evaluation=self._data(self.evaluation),
+            calibration=calibration and replace(calibration, limit=self.calibration_samples),
+            evaluation=evaluation,
             target=self.target,
             schemes=self.schemes,
             preprocessing=self.preprocessing,
@@ -225,8 +229,19 @@ class QuantDraft:
             cluster=self.cluster,
         )
 
-    def _data(self, path: Path | None, limit: int | None = None) -> DataSource | None:
-        return None if path is None or self.random else DataSource(path, limit)
+    @property
+    def parts(self) -> tuple[DataSource | None, DataSource | None]:
+        """All that may be calibrated with, and what is to evaluate; None where there is none."""
+        if self.random:
+            return None, None
+        paths = (self.calibration, self.evaluation)
+        first, second = (None if path is None else DataSource(path) for path in paths)
+        if self.share is None or first is None:
+            return first, second
+        return (
+            replace(first, part="calibration", share=self.share),
+            replace(first, part="evaluation", share=self.share),
+        )
 
 
 def recall(kind: type[D], saved: dict[str, Any]) -> D:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgekiln.core.artifact import Artifact
+from edgekiln.core.data import Preprocessing
 from edgekiln.core.fusion import Latency
+from edgekiln.core.model import Signature
 from edgekiln.core.text import Text
 
 RuntimeFamily = Literal["litert", "tflite-runtime"]
@@ -42,6 +45,38 @@ class InferResult:
     samples: int
     median_ms: float
     refused: Text | None = None
+
+
+@dataclass(frozen=True)
+class AnswerInputs:
+    """Models to ask side by side, and the `data` (of that `fingerprint`) they are asked about."""
+
+    models: tuple[Artifact, ...]
+    data: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class AnswerPlan:
+    """Which `rows` of the data, as it is read, and how a row becomes the inputs of `signature`.
+    `labels`: the model's classes, where they are known; some kinds of data are read by them."""
+
+    runtime: RuntimeFamily
+    rows: tuple[int, ...]
+    preprocessing: Preprocessing
+    signature: Signature
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """By model: the `.npz` of its outputs as in InferInputs, the milliseconds of one inference, and
+    why the runtime refused it."""
+
+    runtime: str
+    outputs: tuple[Path | None, ...]
+    median_ms: tuple[float, ...]
+    refused: tuple[Text | None, ...]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ T = TypeVar("T")
 CONVERT = "convert"
 WORK = "work"
 PICTURES = "pictures"  # what is looked at meanwhile
+DATA = "data"
 
 
 def device_lane(device: str) -> str:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QGridLayout, QStackedWidget, QWidget
 
 from edgekiln.core.text import Words
 from edgekiln.ui import figures
+from edgekiln.ui.data_page import DataPage
 from edgekiln.ui.deploy_page import DeployPage
 from edgekiln.ui.devices_page import DevicesPage
 from edgekiln.ui.fuse_wizard import FuseWizard
@@ -66,8 +67,11 @@ class MainWindow(QWidget):
             "devices": DevicesPage(words, tokens, desk, ways),
             "deploy": DeployPage(words, tokens, desk, ways),
             "settings": SettingsPage(words, tokens, desk, ways, settings, change),
+            "data": DataPage(words, tokens, desk, ways),
         }
-        self._rail = Rail(words, tokens, _places(words))
+        places = _places(words)
+        self._places = [place.key for place in places]
+        self._rail = Rail(words, tokens, places)
         self._strip = Strip(words, tokens)
         self._stack = QStackedWidget()
         for page in self.pages.values():
@@ -85,11 +89,13 @@ class MainWindow(QWidget):
         """To a place."""
         on_rail = isinstance(self.focusWidget(), RailButton)  # hiding a page moves it there
         self._desk.look()
-        self.here = key
         page = self.pages[key]
+        if isinstance(page, DataPage) and self.here in self._places:
+            page.came_from = self.here
+        self.here = key
         page.draw()
         self._stack.setCurrentWidget(page)
-        self._rail.go(key)
+        self._rail.go(page.came_from if isinstance(page, DataPage) else key)
         self._show_strip()
         if not on_rail:
             page.focus_next()

@@ -11,6 +11,7 @@ from edgekiln.core import measures
 from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
+from edgekiln.ui.export_dialog import ExportDialog
 from edgekiln.ui.preview_candidates import candidate_list
 from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
@@ -88,7 +89,8 @@ class PreviewPage(Page):
     ) -> None:
         words, chosen = self.words, result.chosen == candidate.scheme
         why_not = "" if candidate.verdict.usable else words("This candidate is not usable.")
-        secondary: tuple[Action, ...] = ()
+        export = Action(words("Export…"), self._export, "export")
+        secondary: tuple[Action, ...] = (export,)
         if not chosen:
             ship = Action(
                 words("Ship {scheme}", scheme=candidate.scheme),
@@ -96,12 +98,15 @@ class PreviewPage(Page):
                 "ship",
                 why_not,
             )
-            secondary = (ship,)
+            secondary = (ship, export)
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
         whole = row(listed, body, gap=16, wide=1)
         self.show_page(words("Preview"), lead, whole, primary, secondary, fills=True)
+
+    def _export(self) -> None:
+        ExportDialog(self.words, self.tokens, self.desk, self).open()
 
     def _show(self, scheme: str) -> None:
         self._shown = scheme

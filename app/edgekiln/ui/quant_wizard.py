@@ -124,8 +124,13 @@ class QuantWizard(Page):
         said = [notice(self.tokens, "warn", words.render(p)) for p in problems]
         why_not = words.render(problems[0]) if problems else ""
         primary = Action(self._next_title(step), lambda: self._next(step), "next", why_not)
-        back = () if step == "target" else (self._back(step),)
+        back = () if step == "target" else (self._back(step), *self._check())
         self._show(step, lead, column(body, *said, gap=16), primary, back)
+
+    def _check(self) -> tuple[Action, ...]:
+        if self._draft.parts == (None, None):
+            return ()
+        return (Action(self.words("Check the data"), lambda: self.ways.go("data"), "check-data"),)
 
     def _expert(self) -> QWidget:
         return expert_settings(

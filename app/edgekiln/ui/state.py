@@ -30,7 +30,16 @@ T = TypeVar("T")
 _RECENT = 6
 # Steps whose results belong to the model in hand: with another one on the table they end.
 _MADE_FROM_MODEL = frozenset(
-    ("convert", "fuse", "time-source", "quantize", "list-samples", "thumbnails", "bundle")
+    (
+        "convert",
+        "fuse",
+        "time-source",
+        "quantize",
+        "list-samples",
+        "thumbnails",
+        "bundle",
+        "check-data",
+    )
 )
 
 
@@ -168,10 +177,10 @@ class Desk(QObject):
 
     def data(self) -> DataSource | None:
         """The data the preview shows: the evaluation data, else the calibration data."""
-        draft = self.quant_draft
-        if draft.evaluation is not None:
-            return DataSource(draft.evaluation)
-        return draft.plan().calibration if draft.calibration is not None else None
+        calibration, evaluation = self.quant_draft.parts
+        if evaluation is not None or calibration is None:
+            return evaluation
+        return self.quant_draft.plan().calibration
 
     # Boxes
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
-from edgekiln.core.data import DataSource, OfferedSizes, ThumbnailPlan, Thumbnails
+from edgekiln.core.data import (
+    DataCheck,
+    DataCheckPlan,
+    DataSource,
+    OfferedSizes,
+    ThumbnailPlan,
+    Thumbnails,
+)
 from edgekiln.core.device import (
     Contact,
     DeviceFacts,
@@ -29,10 +36,11 @@ from edgekiln.core.plans import (
     QuantPlan,
     SizePlan,
 )
+from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
-from edgekiln.jobs.lanes import CONVERT, PICTURES, device_lane
+from edgekiln.jobs.lanes import CONVERT, DATA, PICTURES, device_lane
 from edgekiln.ui.figures import model_name
 
 # Which place of the window a step belongs to: its mark is shown there.
@@ -47,6 +55,7 @@ PLACES: dict[str, str] = {
     "offer-sizes": "model",
     "list-samples": "preview",
     "thumbnails": "preview",
+    "report": "preview",
     "host-key": "devices",
     "probe": "devices",
     "bundle": "deploy",
@@ -101,6 +110,12 @@ def offer_sizes(data: Path, signature: Signature) -> Task[OfferedSizes]:
     return Task("offer-sizes", DataSource(data), SizePlan(signature), OfferedSizes, title)
 
 
+def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:
+    """What the data is like; beside the work, for nothing waits for it."""
+    title = say("Check the data in {name}", name=data.path.name)
+    return Task("check-data", data, plan, DataCheck, title, DATA)
+
+
 def thumbnails(data: DataSource, plan: ThumbnailPlan) -> Task[Thumbnails]:
     """Samples as pictures."""
     return Task("thumbnails", data, plan, Thumbnails, say("Draw samples"), PICTURES)
@@ -110,6 +125,11 @@ def list_samples(inputs: ListInputs, fingerprint: str) -> Task[SampleList]:
     """All samples with both models' answers."""
     title = say("List the samples")
     return Task("list-samples", inputs, ListPlan(fingerprint), SampleList, title, PICTURES)
+
+
+def report(inputs: ReportInputs, plan: ReportPlan) -> Task[WrittenReport]:
+    """What was measured, as files."""
+    return Task("report", inputs, plan, WrittenReport, say("Write the report"))
 
 
 def bundle(inputs: BundleInputs, plan: PackPlan) -> Task[Bundle]:

@@ -41,7 +41,8 @@ _BROKEN = (
     lzma.LZMAError,
     RuntimeError,
     NotImplementedError,
-)  # fmt: skip  (RuntimeError: encrypted)
+    IndexError,
+)  # fmt: skip  (RuntimeError: encrypted; IndexError: a member without a name)
 Member = tuple[str, int, "IO[bytes] | None"]
 
 

@@ -31,8 +31,10 @@ from edgekiln.pipeline.data.likeness import dhash, near, same
 from edgekiln.pipeline.data.recognise import read_data
 from edgekiln.pipeline.data.slices import slices_of
 from edgekiln.pipeline.data.source import side_by_side
+from edgekiln.pipeline.data.thumbnails import draw
 
 _NAMED = 100
+_DRAWN, _SHOWN, _SIDE = 24, 3, 72  # groups, pictures of each, pixels
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class _Seen:
 def check_data(inputs: DataSource, plan: DataCheckPlan, out_dir: Path, report: Report) -> DataCheck:
     """Counts by class, size and column, samples that cannot be read, that are the same or alike,
     labels the model does not have, and how far calibration and evaluation lie apart. Every sample
-    is read once and none is kept. UserError for data that is of no kind."""
-    del out_dir
+    is read once and none is kept but the pictures of those that are alike, in `out_dir`. UserError
+    for data that is of no kind."""
     whole = plan.evaluation is None
     first = _look(inputs, plan.labels, part_of(report, 0.0, 0.9 if whole else 0.45))
     second = None
@@ -73,7 +75,7 @@ def check_data(inputs: DataSource, plan: DataCheckPlan, out_dir: Path, report: R
     report(0.9, say("Comparing samples"))
     both = [first] if second is None else [first, second]
     unreadable = [each for seen in both for each in seen.unreadable]
-    exact, close = _alike(both)
+    exact, close = _alike(both, out_dir)
     return DataCheck(
         samples=len(first.data),
         evaluation_samples=0 if second is None else len(second.data),
@@ -84,7 +86,7 @@ def check_data(inputs: DataSource, plan: DataCheckPlan, out_dir: Path, report: R
         exact_count=len(exact),
         near_count=len(close),
         drift=() if second is None else tuple(_drift(first, second)),
-        strange=_strange(both, plan.labels),
+        strange=_strange(both, plan),
         unlabelled=sum(s.data.labels.count(UNLABELLED) for s in both if s.data.truths is None),
         notes=tuple(dict.fromkeys(note for seen in both for note in seen.data.notes)),
     )
@@ -146,24 +148,37 @@ def _counts(seen: _Seen) -> dict[tuple[str, str], int]:
     return {key: len(indexes) for key, indexes in parts.items()}
 
 
-def _alike(both: list[_Seen]) -> tuple[list[Alike], list[Alike]]:
-    """Groups that are the same, and groups that are alike but for these."""
+def _alike(both: list[_Seen], folder: Path) -> tuple[list[Alike], list[Alike]]:
+    """Groups that are the same, and groups that are alike but for these; the first of them drawn
+    into the folder."""
     place = [(seen, i) for seen in both for i in seen.kept]
     exact = same([digest for seen in both for digest in seen.digests])
     again = {i for group in exact for i in group[1:]}
     hashes = [0 if n in again else h for n, h in enumerate(h for s in both for h in s.hashes)]
     close = near(hashes, [level for seen in both for level in seen.levels])
 
-    def group(indexes: list[int], is_exact: bool) -> Alike:
+    def group(number: int, indexes: list[int], is_exact: bool) -> Alike:
         own = [place[i] for i in indexes]
+        drawn = own[: 1 if is_exact else _SHOWN] if number < _DRAWN else []
         return Alike(
             tuple(seen.data.called(i) for seen, i in own),
             is_exact,
             across=len({id(seen) for seen, _ in own}) > 1,
             disputed=len({seen.data.labels[i] for seen, i in own}) > 1,
+            pictures=tuple(_draw(seen, i, folder) for seen, i in drawn),
         )
 
-    return [group(g, True) for g in exact], [group(g, False) for g in close]
+    return (
+        [group(n, each, True) for n, each in enumerate(exact)],
+        [group(n, each, False) for n, each in enumerate(close)],
+    )
+
+
+def _draw(seen: _Seen, i: int, folder: Path) -> Path:
+    part = hashlib.sha256(str(seen.data.path).encode()).hexdigest()[:8]
+    file = folder / f"{part}-{seen.data.index[i]}.png"
+    draw(seen.data, i, _SIDE).save(file)
+    return file
 
 
 def _drift(first: _Seen, second: _Seen) -> Iterator[Drift]:
@@ -177,11 +192,12 @@ def _drift(first: _Seen, second: _Seen) -> Iterator[Drift]:
         yield class_drift(first.data.labels, second.data.labels)
 
 
-def _strange(both: list[_Seen], labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Names the model does not have; numbers beyond its classes."""
-    if not labels:
-        return ()
-    known = set(labels)
-    used = {seen.data.class_name(n) for seen in both for n in set(seen.data.labels) - {UNLABELLED}}
+def _strange(both: list[_Seen], plan: DataCheckPlan) -> tuple[str, ...]:
+    """Names the model does not have; those of numbers beyond its classes."""
+    used = {(n, seen.data.class_name(n)) for seen in both for n in set(seen.data.labels)}
+    beyond = {name for n, name in used if 0 < plan.classes <= n}
+    if not plan.labels:
+        return tuple(sorted(beyond))
     truths = {n for seen in both if seen.data.truths for n in seen.data.class_names}
-    return tuple(sorted((used | truths) - known))
+    names = {name for n, name in used if n != UNLABELLED}
+    return tuple(sorted((names | truths) - set(plan.labels) | beyond))

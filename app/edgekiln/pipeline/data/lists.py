@@ -77,9 +77,12 @@ def located(folder: Path, name: str) -> Path | None:
         return None
     base = folder.resolve()
     for place in (base, base / "images", base / "JPEGImages", base / "data"):
-        file = (place / name).resolve()
-        if file.is_relative_to(base) and file.is_file():
-            return file
+        try:
+            file = (place / name).resolve()
+            if file.is_relative_to(base) and file.is_file():
+                return file
+        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, no name at all
+            continue
     return None
 
 

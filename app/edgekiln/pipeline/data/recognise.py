@@ -156,8 +156,10 @@ def _arrays(
 
 
 def _count(inputs: Mapping[str, Array], path: Path) -> int:
-    counts = {len(array) if array.ndim else 0 for array in inputs.values()}
-    if not inputs or counts == {0}:
+    # a header may say 4 billion rows of no values: those are no samples
+    rows = {name: len(a) if a.ndim and a.nbytes else 0 for name, a in inputs.items()}
+    counts = set(rows.values())
+    if not rows.get("x", max(counts, default=0)):
         raise UserError(
             say("There are no samples in {path}.", path=str(path)),
             say("x is missing or empty."),

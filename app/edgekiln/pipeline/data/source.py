@@ -41,6 +41,8 @@ class Samples:
     fingerprint: str
     notes: tuple[Text, ...] = ()
     data: str = ""  # what a person calls the data: the last two parts of its path
+    source: Path = Path()  # the data itself, and which of its rows these are
+    index: tuple[int, ...] = ()
 
     @property
     def labelled(self) -> bool:
@@ -80,8 +82,11 @@ def write_samples(
     out: Path,
     report: Report = silent,
     known: tuple[str, ...] = (),
+    *,
+    laid: bool = True,
 ) -> Samples:
-    """Write the data as the model's inputs to the `.npz` `out`.
+    """Write the data as the model's inputs to the `.npz` `out`; unless `laid`, all but that is
+    done: the rows are read when a model is asked about them.
 
     Pictures are resized and preprocessed (None: values 0…255), sounds go through a front end (None:
     the first that fits); arrays of any other kind are fed as stored.
@@ -94,7 +99,8 @@ def write_samples(
     for spec in signature.inputs:
         if intakes[spec.name].pixels:
             check_bytes(preprocessing, spec)
-    _write(data, intakes, preprocessing, out, report)
+    if laid:
+        _write(data, intakes, preprocessing, out, report)
     return Samples(
         path=out,
         count=len(data),
@@ -103,6 +109,8 @@ def write_samples(
         fingerprint=data.fingerprint,
         notes=data.notes,
         data="/".join(source.path.parts[-2:]),
+        source=source.path,
+        index=tuple(data.index),
     )
 
 

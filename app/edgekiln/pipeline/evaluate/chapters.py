@@ -12,11 +12,13 @@ from edgekiln.core.gain import price_rows, source_rows
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
+from edgekiln.pipeline.evaluate.acceptance import versions
 from edgekiln.pipeline.evaluate.certainty import interval_of, tested_of
 from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
 
 _MOST_OPERATORS = 10
+_FIRST_WHOLE = 10  # percent, from which decimals say nothing
 
 
 def about_model(model: InspectedModel, words: Words) -> Html:
@@ -78,13 +80,13 @@ def _source(source: SourceLatency, words: Words) -> Html:
     return facts(rows)
 
 
-def about_candidates(result: QuantResult, words: Words) -> Html:
+def about_candidates(result: QuantResult, words: Words, float_size: int | None = None) -> Html:
     """Every quantized form beside the float model, with what each number was measured on."""
     heads = _heads(
         words, say("Scheme"), say("Size"), say("Accuracy"), say("Agreement with float"),
         say("On the target's runtime"), say("Verdict"),
     )  # fmt: skip
-    rows = [_candidate_row(c, result, words) for c in result.candidates]
+    rows = [_candidate_row(c, result, words, float_size) for c in result.candidates]
     schemes = [c.scheme for c in result.candidates]
     chosen = schemes.index(result.chosen) if result.chosen in schemes else -1
     calibration = say(
@@ -150,8 +152,14 @@ def about_bundle(bundle: Bundle, words: Words) -> Html:
         (words.render(say("Needs")), manifest.runtime),
         (words.render(say("Health check")), words.render(golden)),
         ("SHA-256", tag("code", bundle.sha256)),
-        (words.render(say("Signed by")), tag("code", bundle.public_key)),
+        (words.render(say("Signed by (Ed25519 key)")), tag("code", bundle.public_key)),
     ]
+    for title, value in (
+        (say("Signed manifest, SHA-256"), bundle.manifest_sha256),
+        (say("The bundle's signature"), bundle.signature),
+    ):
+        if value:
+            rows.append((words.render(title), tag("code", value)))
     rows += [(f.name, f"{f.value:.4g} ({f.measured_on})") for f in manifest.figures]
     return section(words.render(say("Bundle")), facts(rows))
 
@@ -182,20 +190,15 @@ def about_origins(inputs: ReportInputs, words: Words) -> Html:
     rows: list[tuple[str, Part]] = [
         (words.render(say("Model")), tag("code", inputs.model.source.fingerprint))
     ]
-    tools: dict[str, str] = {}
     if inputs.fusion is not None:
         rows.append((words.render(say("Float model")), tag("code", inputs.fusion.artifact.sha256)))
-        tools.update(inputs.fusion.artifact.made_by)
     for candidate in inputs.quantized.candidates if inputs.quantized else ():
         if candidate.artifact is not None:
             rows.append((candidate.scheme, tag("code", candidate.artifact.sha256)))
-            tools.update(candidate.artifact.made_by)
     first = next((c.report for c in _candidates(inputs) if c.report), None)
     if first is not None:
         rows.append((words.render(say("Evaluation data")), tag("code", first.data_fingerprint)))
-    if tools:
-        listed = ", ".join(f"{tool} {release}" for tool, release in sorted(tools.items()))
-        rows.append((words.render(say("Tools")), listed))
+    rows += list(versions(inputs).items())
     return section(words.render(say("Hashes and versions")), facts(rows))
 
 
@@ -203,16 +206,32 @@ def _candidates(inputs: ReportInputs) -> tuple[Candidate, ...]:
     return inputs.quantized.candidates if inputs.quantized else ()
 
 
-def _candidate_row(candidate: Candidate, result: QuantResult, words: Words) -> tuple[Part, ...]:
-    size = kilobytes(candidate.artifact.size_bytes) if candidate.artifact else "–"
+def _candidate_row(
+    candidate: Candidate, result: QuantResult, words: Words, float_size: int | None
+) -> tuple[Part, ...]:
     return (
         candidate.scheme,
-        size,
+        _size(candidate, float_size, words),
         _accuracy(candidate, result, words),
         _agreement(candidate, words),
         _on_target(candidate, words),
         _verdict(candidate, words),
     )
+
+
+def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
+    """Bytes, how much less than the float model, and the time of one inference here."""
+    if candidate.artifact is None:
+        return "–"
+    size = candidate.artifact.size_bytes
+    lines = []
+    if float_size and size != float_size:
+        change = 100 * (size / float_size - 1)
+        lines.append(f"{change:+.{0 if abs(change) >= _FIRST_WHOLE else 1}f} %")
+    if candidate.report is not None:
+        here = say("{ms} ms here", ms=f"{candidate.report.median_ms:.3g}")
+        lines.append(words.render(here))
+    return join((kilobytes(size), *(tag("div", text, kind="soft") for text in lines)))
 
 
 def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:

@@ -12,16 +12,29 @@ from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.source import open_data
 from edgekiln.pipeline.data.thumbnails import draw
 from edgekiln.pipeline.evaluate.figures import percent
-from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, join, picture, section, tag
+from edgekiln.pipeline.evaluate.html import (
+    NOTHING,
+    Html,
+    Part,
+    gallery,
+    join,
+    picture,
+    section,
+    table,
+    tag,
+)
 
 _SHOWN = 12
 _SIZE = 152
+_MOST_CLASSES, _MOST_PAIRS = 24, 100  # a matrix on a sheet; the pairs told instead of a larger one
 
 
 def about_confusion(report: AccuracyReport, words: Words) -> Html:
     """The confusion matrix, darker where more samples are; nothing without labels."""
     if not report.confusion:
         return NOTHING
+    if len(report.confusion) > _MOST_CLASSES:
+        return _confused(report, words)
     largest = max(max(row) for row in report.confusion) or 1
     heads = [tag("th", ""), *(tag("th", name) for name in report.class_names)]
     rows = [tag("tr", *heads)]
@@ -37,6 +50,26 @@ def about_confusion(report: AccuracyReport, words: Words) -> Html:
         words.render(say("Confusion matrix")),
         tag("p", words.render(lead), kind="soft"),
         tag("div", tag("table", *rows, kind="confusion"), kind="wide"),
+    )
+
+
+def _confused(report: AccuracyReport, words: Words) -> Html:
+    """The pairs confused most often, where a matrix would be larger than a sheet."""
+    names, counts = report.class_names, report.confusion
+    wrong = [(counts[t][p], t, p) for t in range(len(counts)) for p in range(len(counts)) if t != p]
+    wrong = sorted((pair for pair in wrong if pair[0]), reverse=True)
+    lead = say(
+        "{classes} classes: the {shown} pairs confused most often of {pairs}; all are in the CSV.",
+        classes=len(counts),
+        shown=min(_MOST_PAIRS, len(wrong)),
+        pairs=len(wrong),
+    )
+    heads = [words.render(t) for t in (say("Label"), say("Predicted"), say("Samples"))]
+    rows = [(names[t], names[p], str(count)) for count, t, p in wrong[:_MOST_PAIRS]]
+    return section(
+        words.render(say("Confusion matrix")),
+        tag("p", words.render(lead), kind="soft"),
+        table(heads, rows, frozenset((2,))),
     )
 
 
@@ -57,7 +90,7 @@ def about_differences(report: AccuracyReport, evaluation: DataSource | None, wor
         parts.append(tag("p", words.render(gone), kind="soft"))
     elif data is not None:
         figures = [_figure(d, data, report, words) for d in shown]
-        parts.append(tag("div", *figures, kind="pictures"))
+        parts.append(gallery(figures))
     return section(words.render(say("Where the two differ")), *parts)
 
 
@@ -92,9 +125,11 @@ def _name(report: AccuracyReport, index: int) -> str:
 
 
 def _cell(count: int, largest: int, right: bool) -> Html:
-    """Fired clay for errors, green for the diagonal, stronger with the count."""
+    """Fired clay for errors, green for the diagonal, stronger with the count; mixed with white
+    here, for what is archived (PDF/A) knows no transparency."""
     if not count:
         return tag("td", "·")
-    colour = "30,122,68" if right else "200,85,61"
+    colour = (30, 122, 68) if right else (200, 85, 61)
     strength = 0.12 + 0.48 * count / largest if right else 0.2 + 0.5 * min(1.0, 4 * count / largest)
-    return tag("td", str(count), style=f"background:rgba({colour},{strength:.2f})")
+    mixed = "".join(f"{round(255 + (part - 255) * strength):02x}" for part in colour)
+    return tag("td", str(count), style=f"background-color:#{mixed}")

@@ -9,15 +9,18 @@ from pathlib import Path
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import Preprocessing
+from edgekiln.core.files import store_of
+from edgekiln.core.model import DYNAMIC
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
+from edgekiln.pipeline.evaluate.answers import Answered, Asked, answers_of
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
-from edgekiln.pipeline.evaluate.runtimes import parse_runtime
+from edgekiln.pipeline.evaluate.runtimes import is_foreign, parse_runtime
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
 
@@ -35,6 +38,7 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
         found = _preprocessing(inputs, plan, note, scratch, part_of(report, 0.0, 0.2))
         preprocessing = found.preprocessing
         report(0.2, say("Reading the data"))
+        laid = _must_be_laid(inputs, plan.runtime)
         samples = write_samples(
             plan.data,
             preprocessing,
@@ -42,13 +46,53 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             scratch / "samples.npz",
             part_of(report, 0.2, 0.4),
             note.labels,
+            laid=laid,
         )
-        scores = _float_scores(inputs, samples, scratch, preprocessing, part_of(report, 0.4, 0.7))
+        own, other = None, None
+        if not laid:
+            asked = Asked((inputs.artifact,), samples, preprocessing, "litert", note.labels)
+            root = store_of(out_dir)
+            own, other = _answers(inputs, asked, plan.runtime, root, part_of(report, 0.2, 0.7))
+        scores = _float_scores(
+            inputs, samples, scratch, preprocessing, other, part_of(report, 0.4, 0.7)
+        )
         judged = judge(
             inputs.artifact, samples, scores, plan.runtime, out_dir, scratch, preprocessing,
-            part_of(report, 0.7, 1.0),
+            part_of(report, 0.7, 1.0), answered=own,
         )  # fmt: skip
         return replace(judged, notes=(*judged.notes, found.evidence))
+
+
+def _must_be_laid(inputs: EvalInputs, runtime: str) -> bool:
+    """Whether the samples are to be written as the models' inputs: for another Python, for models
+    that are fed differently or at the size of the first sample, and where outputs are compared with
+    inputs. Else they are read once, as the models are asked about them."""
+    models = [model for model in (inputs.artifact, inputs.against) if model is not None]
+    signature = inputs.artifact.signature
+    shapes = [spec.shape[1:] for spec in signature.inputs]
+    return (
+        is_foreign(runtime)
+        or any(_interface(model).fed != _interface(models[0]).fed for model in models)
+        or any(DYNAMIC in shape for shape in shapes)
+        or signature.outputs[0].shape[1:] in shapes
+    )
+
+
+def _answers(
+    inputs: EvalInputs, asked: Asked, runtime: str, root: Path, report: Report
+) -> tuple[Answered, Answered | None]:
+    """What the artifact and the other model say; asked together where they share a runtime."""
+    family, against = parse_runtime(runtime)[0], inputs.against
+    asked = replace(asked, runtime=family)
+    if against is None:
+        return answers_of(asked, root, report)[0], None
+    if family == "litert":
+        asked = replace(asked, models=(*asked.models, against))
+        own, other = answers_of(asked, root, report)
+        return own, other
+    own = answers_of(asked, root, part_of(report, 0.0, 0.5))[0]
+    asked = replace(asked, models=(against,), runtime="litert")
+    return own, answers_of(asked, root, part_of(report, 0.5, 1.0))[0]
 
 
 def _note(inputs: EvalInputs) -> Note:
@@ -81,6 +125,7 @@ def _float_scores(
     samples: Samples,
     scratch: Path,
     preprocessing: Preprocessing,
+    answered: Answered | None,
     report: Report,
 ) -> Array | None:
     against = inputs.against
@@ -91,5 +136,7 @@ def _float_scores(
         arrays = translated(load_arrays(samples.path), known, wanted)
         samples = replace(samples, path=scratch / "against.npz")
         save_arrays(samples.path, arrays)
-    judged = judge(against, samples, None, "litert", scratch, scratch, preprocessing, report)
+    judged = judge(
+        against, samples, None, "litert", scratch, scratch, preprocessing, report, answered=answered
+    )
     return load_arrays(judged.outputs)["scores"]

@@ -34,15 +34,26 @@ code { font: 12px/1.4 ui-monospace, Consolas, monospace; overflow-wrap: anywhere
 table.confusion { width: auto; } table.confusion td, table.confusion th { padding: 4px 8px;
   text-align: right; border: 1px solid var(--line); }
 table.confusion th { font-size: 11px; white-space: nowrap; }
-.pictures { display: flex; flex-wrap: wrap; gap: 16px; }
-figure { margin: 0; width: 152px; } figure img { width: 152px; height: 152px;
-  object-fit: contain; background: #f5f1ed; border-radius: 8px; image-rendering: pixelated; }
-figcaption { font-size: 12px; color: var(--soft); }
+table.pictures td { border: 0; width: 16.6%; font-size: 12px; color: var(--soft); }
+.pictures img { width: 100%; max-width: 152px; height: auto; background: #f5f1ed;
+  border-radius: 8px; image-rendering: pixelated; }
 @page { margin: 14mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10pt; } table { font-size: 8.5pt; }
-  figure, tr, table.confusion { break-inside: avoid; } h2 { break-after: avoid; }
-  .wide { overflow: visible; }
+  tr { break-inside: avoid; } h2 { break-after: avoid; } .sheet { break-before: page; }
+  thead { display: table-header-group; }
+  .wide { overflow: visible; } code { overflow-wrap: anywhere; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
+"""
+# What Qt's text layout knows of CSS: no variables, no flex, no media.
+PAPER = """
+h1 { font-size: 18pt; } h2 { font-size: 13pt; color: #C8553D; margin-top: 14px; }
+.soft { color: #6b645e; font-size: 7.5pt; } .lead { font-size: 11pt; }
+th { text-align: left; color: #6b645e; } td, th { padding: 3px; border-bottom: 1px solid #d8d1c9; }
+td.n, th.n { text-align: right; }
+.sheet { page-break-before: always; }
+.good { color: #1e7a44; } .bad { color: #b3261e; } .chosen td { background-color: #fbefeb; }
+code { font-family: "DejaVu Sans Mono", "Consolas", "Menlo", monospace; font-size: 7.5pt; }
+.confusion td, .confusion th { text-align: right; border: 1px solid #d8d1c9; }
 """
 
 
@@ -53,6 +64,7 @@ class Html:
     markup: str
 
 
+_ABREAST = 6
 Part = str | Html
 NOTHING = Html("")
 
@@ -69,9 +81,9 @@ def join(parts: Iterable[Part]) -> Html:
     return Html("".join(p.markup if isinstance(p, Html) else escape(p) for p in parts))
 
 
-def section(title: str, *parts: Part) -> Html:
-    """A titled part of the page."""
-    return tag("section", tag("h2", title), *parts)
+def section(title: str, *parts: Part, own_sheet: bool = False) -> Html:
+    """A titled part of the page; on paper it may begin a sheet of its own."""
+    return tag("section", tag("h2", title, kind="sheet" if own_sheet else ""), *parts)
 
 
 def table(
@@ -90,28 +102,36 @@ def table(
         )
         for n, row in enumerate(rows)
     ]
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), kind="wide")
+    whole = tag("table", tag("thead", head), tag("tbody", *body), width="100%", cellspacing="0")
+    return tag("div", whole, kind="wide")
 
 
 def facts(rows: Iterable[tuple[str, Part]]) -> Html:
     """Two columns: what, and its value."""
     lines = (tag("tr", tag("th", name), tag("td", value)) for name, value in rows)
-    return tag("table", *lines, kind="facts")
+    return tag("table", *lines, kind="facts", cellspacing="0")
 
 
 def picture(png: bytes, caption: Part, about: str) -> Html:
     """A picture inside the page, with its caption."""
     data = "data:image/png;base64," + base64.b64encode(png).decode()
-    image = Html(f'<img src="{data}" alt="{escape(about)}">')
-    return tag("figure", image, tag("figcaption", caption))
+    image = Html(f'<img src="{data}" width="96" alt="{escape(about)}">')
+    return join((image, caption))
 
 
-def page(title: str, language: str, body: Iterable[Part]) -> str:
+def gallery(pictures: Sequence[Part]) -> Html:
+    """Pictures beside and below each other."""
+    rows = [pictures[i : i + _ABREAST] for i in range(0, len(pictures), _ABREAST)]
+    lines = (tag("tr", *(tag("td", part) for part in row)) for row in rows)
+    return tag("table", *lines, kind="pictures")
+
+
+def page(title: str, language: str, body: Iterable[Part], style: str = STYLE) -> str:
     """A whole document that needs nothing from outside."""
     return (
         f'<!doctype html>\n<html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{style}</style></head>"
         f"<body>{join(body).markup}</body></html>\n"
     )
 

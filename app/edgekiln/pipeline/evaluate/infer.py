@@ -1,9 +1,9 @@
-"""The step `infer`: a `.tflite` on one runtime, sample by sample, in a process of its own."""
+"""The step `infer`: a `.tflite` on one runtime, in a process of its own."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -15,13 +15,15 @@ import numpy as np
 from edgekiln.core.inference import BRIEF, InferInputs, InferPlan, InferResult, RuntimeFamily
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.pipeline.data.arrays import Array, read_chunks, save_arrays
 
 DISTRIBUTIONS: Mapping[RuntimeFamily, str] = {
     "litert": "ai-edge-litert",
     "tflite-runtime": "tflite-runtime",
 }
-_REPORT_EVERY_S = 0.2
+BATCH = 16  # more gains nothing, and memory grows with it
+_SAME = 1e-6
+REPORT_EVERY_S = 0.2
 
 
 class Refused(Exception):
@@ -36,14 +38,15 @@ def infer(inputs: InferInputs, plan: InferPlan, out_dir: Path, report: Report) -
     """
     del out_dir
     runtime = name_runtime(plan.runtime)
-    samples = load_arrays(inputs.samples)
+    size = 1 if plan.brief else BATCH  # inner tensors are large
     try:
-        net = Net.load(inputs.model, plan)
-        outputs, times = _run_all(net, samples, plan.brief, report)
+        many = Many(inputs.model, plan)
+        with read_chunks(inputs.samples, size) as (count, chunks):
+            outputs = _run_all(many, chunks, count, plan.brief, report)
     except Refused as refusal:
         return InferResult(runtime, 0, 0.0, in_words(runtime, refusal))
     save_arrays(inputs.outputs, outputs)
-    return InferResult(runtime, len(times), float(np.median(times)) if times else 0.0)
+    return InferResult(runtime, count, many.median_ms)
 
 
 def name_runtime(family: RuntimeFamily) -> str:
@@ -58,30 +61,95 @@ def in_words(runtime: str, refusal: Refused) -> Text:
 
 
 def _run_all(
-    net: Net, samples: Mapping[str, Array], brief: tuple[str, ...], report: Report
-) -> tuple[dict[str, Array], list[float]]:
-    count = min(len(array) for array in samples.values())
+    many: Many,
+    chunks: Iterable[Mapping[str, Array]],
+    count: int,
+    brief: tuple[str, ...],
+    report: Report,
+) -> dict[str, Array]:
     outputs: dict[str, Array] = {}
-    times: list[float] = []
-    told = 0.0
-    for i in range(count):
-        result, milliseconds = net.run({name: array[i] for name, array in samples.items()})
-        times.append(milliseconds)
-        for name, value in result.items():
+    done, told = 0, 0.0
+    for chunk in chunks:
+        for name, values in many.run(chunk).items():
             kept = min(count, BRIEF) if name in brief else count
-            if i < kept:
-                _put(outputs, name, value, i, kept)
-        if time.monotonic() - told > _REPORT_EVERY_S:
+            put_rows(outputs, name, values[: max(0, kept - done)], done, kept)
+        done += rows_of(chunk)
+        if time.monotonic() - told > REPORT_EVERY_S:
             told = time.monotonic()
-            report(i / count, say("Sample {i} of {count}", i=i + 1, count=count))
-    return outputs, times
+            report(done / count, say("Sample {i} of {count}", i=done, count=count))
+    return outputs
 
 
-def _put(outputs: dict[str, Array], name: str, value: Array, i: int, count: int) -> None:
-    rows = outputs.setdefault(name, np.empty((count, *value.shape), value.dtype))
-    if rows.shape[1:] != value.shape:
-        raise Refused(f"output {name} changes its shape: {rows.shape[1:]}, then {value.shape}")
-    rows[i] = value
+def rows_of(chunk: Mapping[str, Array]) -> int:
+    """How many samples a chunk has."""
+    return len(next(iter(chunk.values())))
+
+
+def put_rows(outputs: dict[str, Array], name: str, values: Array, start: int, count: int) -> None:
+    """`values` [n, …] as the rows from `start` on of an output of `count`."""
+    rows = outputs.setdefault(name, np.empty((count, *values.shape[1:]), values.dtype))
+    if rows.shape[1:] != values.shape[1:]:
+        raise Refused(f"output {name} changes its shape: {rows.shape[1:]}, then {values.shape[1:]}")
+    rows[start : start + len(values)] = values
+
+
+class Many:
+    """A loaded model that takes samples by the chunk: as one batch where that changes nothing.
+
+    A model made for one sample can be given several at once (`resize_tensor_input`), but what it
+    has inside may mix or refuse them. So the first BATCH samples go through both ways; unless the
+    outputs are the same (to 1e-6 of the largest value) it stays with one at a time.
+    """
+
+    def __init__(self, model: Path, plan: InferPlan) -> None:
+        self._model, self._plan = model, plan
+        self._one = Net.load(model, plan)
+        self._wide: Net | None = None
+        self._tried = False
+        self._times: list[float] = []
+
+    @property
+    def median_ms(self) -> float:
+        """Of one bare invoke with one sample."""
+        return float(np.median(self._times)) if self._times else 0.0
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether batches were found to change nothing."""
+        return self._wide is not None
+
+    def run(self, chunk: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs [n, …] of samples [n, …] by input name. Raises Refused."""
+        rows = rows_of(chunk)
+        if self._wide is not None and rows == BATCH:
+            return self._wide.run_batch(chunk)[0]
+        outputs: dict[str, Array] = {}
+        for i in range(rows):
+            result, milliseconds = self._one.run({name: a[i] for name, a in chunk.items()})
+            self._times.append(milliseconds)
+            for name, value in result.items():
+                put_rows(outputs, name, value[None], i, rows)
+        if rows == BATCH and not self._tried:
+            self._tried = True
+            self._wide = self._exact(chunk, outputs)
+        return outputs
+
+    def _exact(self, chunk: Mapping[str, Array], singly: Mapping[str, Array]) -> Net | None:
+        try:
+            wide = Net.load(self._model, self._plan)
+            together = wide.run_batch(chunk)[0]
+        except Refused:
+            return None
+        return wide if all(_same(together[name], singly[name]) for name in singly) else None
+
+
+def _same(one: Array, other: Array) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if np.array_equal(one, other, equal_nan=True):
+        return True
+    largest = float(np.abs(other).max(initial=0.0))
+    return bool(np.isfinite(largest) and np.abs(one - other).max() <= _SAME * largest)
 
 
 @dataclass(frozen=True)
@@ -111,13 +179,12 @@ class Port:
         return np.clip(value, limits.min, limits.max).astype(self.dtype).reshape(self.shape)
 
     def real(self, stored: Array) -> Array:
-        """Stored values as real ones, without the batch: x = scale * (q - zero_point)."""
-        value = stored[0] if stored.ndim and stored.shape[0] == 1 else stored
+        """Stored values as real ones: x = scale * (q - zero_point)."""
         if not np.issubdtype(self.dtype, np.integer):
-            return np.asarray(value, np.float32)
+            return np.asarray(stored, np.float32)
         if not self.scale:
-            return np.asarray(value)
-        return (value.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+            return np.asarray(stored)
+        return (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
 
 @dataclass(frozen=True)
@@ -139,11 +206,19 @@ class Net:
             return cls(interpreter, *_ports(interpreter))
 
     def run(self, sample: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
-        """The outputs of one sample and the milliseconds of the bare invoke."""
+        """The outputs of one sample, without the batch, and the milliseconds of the bare invoke."""
+        batch = {name: value[None] for name, value in sample.items()}
+        outputs, milliseconds = self.run_batch(batch)
+        single = {name: v[0] if v.ndim and len(v) == 1 else v for name, v in outputs.items()}
+        return single, milliseconds
+
+    def run_batch(self, batch: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
+        """The outputs of samples [n, …] as the model gives them, and the milliseconds of the bare
+        invoke."""
         with _refusals():
-            self._fit(sample)
-            for name, port in self._input_ports().items():
-                self.interpreter.set_tensor(port.index, port.store(self._value(sample, name)))
+            ports = self._fitted(batch)
+            for name, port in ports.items():
+                self.interpreter.set_tensor(port.index, port.store(self._value(batch, name)))
             self.interpreter.reset_all_variables()
             start = time.perf_counter()
             self.interpreter.invoke()
@@ -168,16 +243,18 @@ class Net:
             return next(iter(sample.values()))
         raise KeyError(f"no samples for input {name!r}; there are {sorted(sample)}")
 
-    def _fit(self, sample: Mapping[str, Array]) -> None:
-        """Give a dynamic size, or a batch that is not 1, the size of the sample."""
-        resized = False
-        for name, port in self._input_ports().items():
-            value = self._value(sample, name)
+    def _fitted(self, batch: Mapping[str, Array]) -> dict[str, Port]:
+        """The inputs, a dynamic size or another batch given the size of the samples."""
+        ports, resized = self._input_ports(), False
+        for name, port in ports.items():
+            value = self._value(batch, name)
             if value.size != int(np.prod(port.shape)):
-                self.interpreter.resize_tensor_input(port.index, (1, *value.shape))
+                self.interpreter.resize_tensor_input(port.index, value.shape)
                 resized = True
-        if resized:
-            self.interpreter.allocate_tensors()
+        if not resized:
+            return ports
+        self.interpreter.allocate_tensors()
+        return self._input_ports()
 
 
 def _ports(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -17,6 +17,7 @@ from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate import metrics
+from edgekiln.pipeline.evaluate.answers import Answered
 from edgekiln.pipeline.evaluate.measure import measured, share_interval
 from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.graph.interface import read_interface
@@ -35,14 +36,17 @@ def judge(
     report: Report = silent,
     *,
     is_reference: bool = False,
+    answered: Answered | None = None,
 ) -> AccuracyReport:
     """Accuracy of `artifact` and its agreement with `float_scores` [samples, classes]; with its own
     where it is the model that others are to agree with.
 
     Scores, predictions and labels go to an `.npz` in `out_dir`. A model without class scores has
-    neither accuracy nor agreement. UserError when the runtime refuses the model.
+    neither accuracy nor agreement. `answered`: what it said, where it was asked already. UserError
+    when the runtime refuses the model.
     """
-    raw, joined, ran = _run(artifact, samples.path, runtime, out_dir, root, report)
+    answered = answered or _asked(artifact, samples.path, runtime, out_dir, root, report)
+    raw, joined, ran = _read(artifact, answered)
     labels = np.asarray(samples.labels, np.int64)
     if is_reference:
         own = metrics.scores_of(raw, bool((labels >= 0).any()))
@@ -94,7 +98,7 @@ def judge_on_target(
     part = out_dir / f".target-{artifact.sha256[:8]}.npz"
     save_arrays(part, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
-        raw, joined, ran = _run(artifact, part, runtime, out_dir, root, report)
+        raw, joined, ran = _read(artifact, _asked(artifact, part, runtime, out_dir, root, report))
     finally:
         part.unlink()
     scores = metrics.scores_of(raw)
@@ -143,28 +147,36 @@ def _same_outputs(raw: Array, fast: Array, joined: Joined | None) -> float:
     return float(np.mean(same))
 
 
-def _run(
+def _asked(
     artifact: Artifact,
     samples: Path,
     runtime: str,
     out_dir: Path,
     root: Path,
     report: Report,
-) -> tuple[Array, Joined | None, InferResult]:
-    """The first output on all samples, and of which parts it is joined; the file of all outputs is
-    removed again."""
+) -> Answered:
+    """The outputs on all laid samples; their file is removed again."""
     outputs = out_dir / f".outputs-{artifact.sha256[:8]}-{runtime}.npz"
     ran = run_model(artifact.path, samples, runtime, outputs, root, report)
+    if ran.refused is not None:
+        return Answered({}, ran)
+    arrays = load_arrays(outputs)
+    outputs.unlink()
+    return Answered(arrays, ran)
+
+
+def _read(artifact: Artifact, answered: Answered) -> tuple[Array, Joined | None, InferResult]:
+    """The first output on all samples, and of which parts it is joined."""
+    ran = answered.ran
     if ran.refused is not None:
         raise UserError(
             say("The model does not run on {runtime}.", runtime=ran.runtime),
             ran.refused,
             say("Choose another runtime or another scheme."),
         )
-    graph, loaded = read_graph(artifact.path), load_arrays(outputs)
+    graph, loaded = read_graph(artifact.path), answered.outputs
     interface = read_interface(graph)
     arrays = interface.joined(loaded)
-    outputs.unlink()
     first = artifact.signature.outputs[0].name
     name = next((item.name for item in interface.parted if first in item.parts), first)
     name = name if name in arrays else next(iter(arrays))

@@ -22,7 +22,7 @@ from edgekiln.core.inference import (
     TimeResult,
 )
 from edgekiln.core.report import Report, silent
-from edgekiln.core.text import say
+from edgekiln.core.text import Text, say
 from edgekiln.pipeline.evaluate.foreign import (
     Crashed,
     ForeignRuntime,
@@ -64,12 +64,15 @@ def run_model(
             report,
         )
     except ChildCrashed as crash:
-        release = name_runtime(family)
-        sys.stderr.write(crash.log)  # of our own log, which is kept
-
-        how = describe_exit(crash.returncode)
-        why = say("{runtime} crashed on the model ({how}).", runtime=release, how=how)
+        release, why = crashed_on(family, crash)
         return InferResult(release, 0, 0.0, why)
+
+
+def crashed_on(family: RuntimeFamily, crash: ChildCrashed) -> tuple[str, Text]:
+    """The runtime's name, and that it went down with the model; the child's log goes into ours."""
+    sys.stderr.write(crash.log)
+    release, how = name_runtime(family), describe_exit(crash.returncode)
+    return release, say("{runtime} crashed on the model ({how}).", runtime=release, how=how)
 
 
 def time_on(runtime: str, inputs: TimeInputs, plan: TimePlan, root: Path) -> TimeResult:
@@ -96,6 +99,11 @@ def known_runtimes() -> tuple[str, ...]:
     """ "family release" of every runtime of this computer, those of this environment first."""
     ours = (name_runtime(family) for family in DISTRIBUTIONS)
     return tuple(dict.fromkeys((*ours, *(item.name for item in foreign_runtimes()))))
+
+
+def is_foreign(runtime: str) -> bool:
+    """Whether a runtime has a Python of its own; UserError for one that is not here."""
+    return _foreign(runtime) is not None
 
 
 def _foreign(runtime: str) -> ForeignRuntime | None:

@@ -55,6 +55,14 @@ def load_calibration(path: Path, model_sha256: str) -> tuple[Calibration, Proven
     return calibration, provenance
 
 
+def provenance_of(path: Path) -> Provenance | None:
+    """What a calibration was made from; None where the file is gone or is none."""
+    try:
+        return decode(Provenance, json.loads(str(load_arrays(path)["provenance"])))
+    except (*BROKEN, CodecError):
+        return None
+
+
 def _calibration(arrays: dict[str, Array], samples: int) -> Calibration:
     names = [str(name) for name in arrays["names"]]
     return Calibration(

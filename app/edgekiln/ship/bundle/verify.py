@@ -34,7 +34,8 @@ def open_files(path: Path) -> tuple[Bundle, dict[str, bytes]]:
     except CodecError as error:
         raise untrusted(path, say("Its manifest cannot be read: {why}", why=str(error))) from error
     _refuse_changed(path, manifest, files)
-    return Bundle(path, sha256(path), path.stat().st_size, manifest, key), files
+    signed = hashlib.sha256(files[MANIFEST]).hexdigest(), files[SIGNATURE].hex()
+    return Bundle(path, sha256(path), path.stat().st_size, manifest, key, *signed), files
 
 
 def _refuse_changed(path: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
