@@ -166,7 +166,13 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     report = run.step(
         "evaluate",
         EvalInputs(artifact, against),
-        EvalPlan(data, arguments.runtime, preprocessing(arguments), judging(arguments)),
+        EvalPlan(
+            data,
+            arguments.runtime,
+            preprocessing(arguments),
+            judging(arguments),
+            tuple(arguments.slice or ()),
+        ),
         AccuracyReport,
     )
     run.output.result(plain(report, run.output.words))
@@ -188,12 +194,32 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
             task=report.task if report.decoder is None else f"{report.task} ({report.decoder})",
             why=report.task_why,
         )
+    _print_slices(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )
     for note in report.notes:
         run.output.text(note)
     return 0
+
+
+def _print_slices(report: AccuracyReport, run: Runner) -> None:
+    words = run.output.words
+    if not report.slices:
+        return
+    head = [words("By"), words("Value"), words("Samples"), words("Figure"), words("95 % interval")]
+    names = {"class": words("class"), "size": words("size")}
+    rows = [
+        [
+            names.get(each.by, each.by),
+            each.value,
+            str(each.samples),
+            "–" if each.primary is None else figure(each.primary),
+            "–" if each.primary is None else span(each.primary.interval, each.primary.is_share),
+        ]
+        for each in report.slices
+    ]
+    run.output.table(head, rows)
 
 
 def print_certainty(report: AccuracyReport, run: Runner) -> None:

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
-from edgekiln.core.data import Preprocessing
+from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.fusion import Latency
-from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
+from edgekiln.core.measures import (
+    ClassFigures,
+    Interval,
+    Measure,
+    PairedTest,
+    ReliabilityBin,
+    SliceFigures,
+)
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.task import Decoder, Task
@@ -80,17 +87,26 @@ class AccuracyReport:
     decoder: Decoder | None = None  # of a detector
     primary: Measure | None = None
     by_output: tuple[OutputLikeness, ...] = ()  # where there are several
-
-    @property
-    def first(self) -> Measure | None:
-        """The figure to show: the primary one, in reports of before the accuracy."""
-        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
+    slices: tuple[SliceFigures, ...] = ()  # where they were asked for
 
     @property
     def share(self) -> float | None:
         """The fraction of which a candidate may lose some: accuracy, mAP, mIoU, AUC, recall; None
         where the task has none, or the data no truth."""
         return _share(self.accuracy, self.primary)
+
+    @property
+    def first(self) -> Measure | None:
+        """The figure against the truth; of a classifier its accuracy. None without a truth."""
+        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
+
+    @property
+    def figures(self) -> tuple[Measure, ...]:
+        """The first figure, then the others, each once."""
+        first = self.first
+        if first is None:
+            return self.measures
+        return (first, *(each for each in self.measures if each.name != first.name))
 
 
 def _accuracy(value: float | None, samples: int, interval: Interval | None) -> Measure | None:
@@ -138,6 +154,29 @@ class EvalInputs:
 
     artifact: Artifact
     against: Artifact | None = None
+
+
+@dataclass(frozen=True)
+class SliceInputs:
+    """A report, and the float model's, on `data`."""
+
+    report: AccuracyReport
+    reference: AccuracyReport | None
+    data: DataSource
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """By what to slice: "class", "size", a table's column; () by all there is."""
+
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """What both models are worth on each slice."""
+
+    slices: tuple[SliceFigures, ...]
 
 
 @dataclass(frozen=True)

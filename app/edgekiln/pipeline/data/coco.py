@@ -107,6 +107,15 @@ def _entries(path: Path, data: dict[str, Any], key: str, needed: str) -> list[di
     right = isinstance(entries, list) and all(
         isinstance(entry, dict) and isinstance(entry.get(needed), int | str) for entry in entries
     )
+    ids = [entry[needed] for entry in entries or ()] if right else []
+    if needed == "id" and len(set(ids)) < len(ids):
+        raise unusable(
+            path,
+            say(
+                "Two of its “{key}” have the same id, so their boxes cannot be told apart.", key=key
+            ),
+            say("Export the data as COCO again."),
+        )
     if not right or (not entries and key != "annotations"):
         raise unusable(
             path,

@@ -19,7 +19,7 @@ from edgekiln.pipeline.data.arrays import Array, save_streams
 from edgekiln.pipeline.data.choose import chosen
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import check_range
-from edgekiln.pipeline.data.prepare import Intake, check_bytes, hears, intake_of
+from edgekiln.pipeline.data.prepare import Intake, check_bytes, check_finite, hears, intake_of
 from edgekiln.pipeline.data.recognise import read_data
 from edgekiln.pipeline.data.refusal import BROKEN_SHARE, unusable
 from edgekiln.pipeline.data.truth_file import Truth, check_truth, write_truth
@@ -68,11 +68,12 @@ def open_data(source: DataSource, known: tuple[str, ...] = ()) -> DataSet:
             say("No sample of it is chosen."),
             say("Choose more samples, or data that has some."),
         )
-    broken = [i for i, fault in enumerate(side_by_side(data.fault, len(data))) if fault is not None]
+    faults = enumerate(side_by_side(data.fault, len(data)))
+    broken = {i: fault for i, fault in faults if fault is not None}
     if len(broken) > BROKEN_SHARE * len(data):
-        raise _too_many_broken(source.path, len(broken), len(data))
+        raise _too_many_broken(source.path, data, broken)
     return replace(
-        data.pick(sorted(set(range(len(data))) - set(broken))) if broken else data,
+        data.pick(sorted(set(range(len(data))) - broken.keys())) if broken else data,
         fingerprint=fingerprint(source.path),
         notes=(*data.notes, *_broken_note([data.called(i) for i in broken])),
     )
@@ -103,6 +104,7 @@ def write_samples(
     check_truth(data, signature)
     preprocessing = preprocessing or usual(data, next(iter(intakes.values())))
     for spec in signature.inputs:
+        check_finite(data, intakes[spec.name])
         if intakes[spec.name].pixels:
             check_bytes(preprocessing, spec)
     if laid:
@@ -146,10 +148,17 @@ def _broken_note(broken: list[str]) -> tuple[Text, ...]:
     return (say("{count} broken samples are left out: {names}", count=len(broken), names=names),)
 
 
-def _too_many_broken(path: Path, broken: int, count: int) -> UserError:
+def _too_many_broken(path: Path, data: DataSet, broken: Mapping[int, Text]) -> UserError:
+    first = next(iter(broken))
     return UserError(
         say("Too many samples in {path} are broken.", path=str(path)),
-        say("{broken} of {count} cannot be read.", broken=broken, count=count),
+        say(
+            "{broken} of {count} cannot be read. The first is {name}: {fault}",
+            broken=len(broken),
+            count=len(data),
+            name=data.called(first),
+            fault=broken[first],
+        ),
         say("Copy the data again and check the disk it came from."),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ LABEL_NAMES = frozenset(("label", "labels", "class", "category", "target", "y", 
 SUFFIXES = frozenset((".csv", ".tsv", ".txt"))
 _IDENTIFIERS = frozenset(("id", "index", "no", "name", "编号", ""))
 _HEAD = 1 << 16
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # “Unicode text” of spreadsheets
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,14 @@ def _is_header(cells: list[str]) -> bool:
     )  # fmt: skip
 
 
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins so may be a table."""
+    return bool(head.strip()) and (b"\0" not in head or head.startswith(_WIDE))
+
+
 def _encoding(head: bytes) -> str:
+    if head.startswith(_WIDE):
+        return "utf-16"
     try:
         head.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -9,14 +9,13 @@ from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
 from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.gain import price_rows, source_rows
-from edgekiln.core.measures import figure
-from edgekiln.core.measures import title as title_of
+from edgekiln.core.measures import figure, title
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
 from edgekiln.pipeline.evaluate.acceptance import versions
-from edgekiln.pipeline.evaluate.certainty import interval_of, tested_of
-from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
+from edgekiln.pipeline.evaluate.certainty import change_of, interval_of, tested_of
+from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
 
 _MOST_OPERATORS = 10
@@ -85,7 +84,7 @@ def _source(source: SourceLatency, words: Words) -> Html:
 def about_candidates(result: QuantResult, words: Words, float_size: int | None = None) -> Html:
     """Every quantized form beside the float model, with what each number was measured on."""
     heads = _heads(
-        words, say("Scheme"), say("Size"), _first_title(result), say("Agreement with float"),
+        words, say("Scheme"), say("Size"), say("Accuracy"), say("Agreement with float"),
         say("On the target's runtime"), say("Verdict"),
     )  # fmt: skip
     rows = [_candidate_row(c, result, words, float_size) for c in result.candidates]
@@ -156,12 +155,12 @@ def about_bundle(bundle: Bundle, words: Words) -> Html:
         ("SHA-256", tag("code", bundle.sha256)),
         (words.render(say("Signed by (Ed25519 key)")), tag("code", bundle.public_key)),
     ]
-    for title, value in (
+    for heading, value in (
         (say("Signed manifest, SHA-256"), bundle.manifest_sha256),
         (say("The bundle's signature"), bundle.signature),
     ):
         if value:
-            rows.append((words.render(title), tag("code", value)))
+            rows.append((words.render(heading), tag("code", value)))
     rows += [(f.name, f"{f.value:.4g} ({f.measured_on})") for f in manifest.figures]
     return section(words.render(say("Bundle")), facts(rows))
 
@@ -214,7 +213,7 @@ def _candidate_row(
     return (
         candidate.scheme,
         _size(candidate, float_size, words),
-        _first(candidate, result, words),
+        _accuracy(candidate, result, words),
         _agreement(candidate, words),
         _on_target(candidate, words),
         _verdict(candidate, words),
@@ -236,23 +235,16 @@ def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
     return join((kilobytes(size), *(tag("div", text, kind="soft") for text in lines)))
 
 
-def _first(candidate: Candidate, result: QuantResult, words: Words) -> Part:
-    """Its first figure against the truth, and how far from the float model's."""
+def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:
     report, reference = candidate.report, result.float_report
-    if report is None or report.first is None:
+    own = None if report is None else report.first
+    if report is None or own is None:
         return "–"
-    own, before = report.first, None if reference is None else reference.first
-    change = NOTHING
-    if before is not None and own.is_share:
-        change = points(own.value - before.value, words)
+    change = change_of(own, None if reference is None else reference.first, words)
+    named = NOTHING if own.name == "accuracy" else tag("div", words.render(title(own.name)))
     measured = _on(report.samples, report.runtime, words)
     parts = interval_of(own.interval, own.is_share), measured, tested_of(candidate, words)
-    return join((figure(own), change, *parts))
-
-
-def _first_title(result: QuantResult) -> Text:
-    first = result.float_report and result.float_report.first
-    return title_of(first.name) if first and first.name != "accuracy" else say("Accuracy")
+    return join((named, figure(own), change, *parts))
 
 
 def _agreement(candidate: Candidate, words: Words) -> Part:
@@ -268,11 +260,13 @@ def _on_target(candidate: Candidate, words: Words) -> Part:
     if target is None:
         return "–"
     same = say("same as fast: {share}", share=percent(target.same_as_fast))
-    first = target.first
+    there = "–" if target.accuracy is None else percent(target.accuracy)
+    if target.primary is not None:
+        there = figure(target.primary)
     return join(
         (
-            "–" if first is None else figure(first),
-            NOTHING if first is None else interval_of(first.interval, first.is_share),
+            there,
+            interval_of(target.interval),
             _on(target.samples, target.runtime, words),
             tag("div", words.render(same), kind="soft"),
         )

@@ -14,13 +14,15 @@ from edgekiln.core.model import DYNAMIC
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
+from edgekiln.executor import Executor, executor
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
-from edgekiln.pipeline.evaluate.answers import Answered, Asked, answers_of
+from edgekiln.pipeline.evaluate.answers import ANSWER, Answered, Asked, answers_of
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
 from edgekiln.pipeline.evaluate.runtimes import is_foreign, parse_runtime
+from edgekiln.pipeline.evaluate.sliced import with_slices
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
 from edgekiln.pipeline.graph.state import is_stateful
@@ -35,12 +37,15 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
     """
     parse_runtime(plan.runtime)  # a runtime nobody has, before the data is read
     note = _note(inputs)
-    with tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder:
+    laid = _must_be_laid(inputs, plan)
+    with (
+        executor(store_of(out_dir), warm="" if laid else ANSWER) as where,
+        tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder,
+    ):
         scratch = Path(folder)
         found = _preprocessing(inputs, plan, note, scratch, part_of(report, 0.0, 0.2))
         preprocessing = found.preprocessing
         report(0.2, say("Reading the data"))
-        laid = _must_be_laid(inputs, plan)
         samples = write_samples(
             plan.data,
             preprocessing,
@@ -54,8 +59,7 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
         own, other = None, None
         if not laid:
             asked = Asked((inputs.artifact,), samples, preprocessing, "litert", note.labels)
-            root = store_of(out_dir)
-            own, other = _answers(inputs, asked, plan.runtime, root, part_of(report, 0.2, 0.7))
+            own, other = _answers(inputs, asked, plan.runtime, where, part_of(report, 0.2, 0.7))
         beside = _beside(
             inputs, samples, plan, scratch, preprocessing, other, part_of(report, 0.4, 0.7)
         )
@@ -63,7 +67,8 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             inputs.artifact, samples, beside, plan.runtime, out_dir, scratch, preprocessing,
             part_of(report, 0.7, 1.0), judging=plan.judging, answered=own,
         )  # fmt: skip
-        return replace(judged, notes=(*judged.notes, found.evidence))
+        told = replace(judged, notes=(*judged.notes, found.evidence))
+        return with_slices(told, plan.data, plan.slices)
 
 
 def _must_be_laid(inputs: EvalInputs, plan: EvalPlan) -> bool:
@@ -85,20 +90,20 @@ def _must_be_laid(inputs: EvalInputs, plan: EvalPlan) -> bool:
 
 
 def _answers(
-    inputs: EvalInputs, asked: Asked, runtime: str, root: Path, report: Report
+    inputs: EvalInputs, asked: Asked, runtime: str, where: Executor, report: Report
 ) -> tuple[Answered, Answered | None]:
     """What the artifact and the other model say; asked together where they share a runtime."""
     family, against = parse_runtime(runtime)[0], inputs.against
     asked = replace(asked, runtime=family)
     if against is None:
-        return answers_of(asked, root, report)[0], None
+        return answers_of(asked, where, report)[0], None
     if family == "litert":
         asked = replace(asked, models=(*asked.models, against))
-        own, other = answers_of(asked, root, report)
+        own, other = answers_of(asked, where, report)
         return own, other
-    own = answers_of(asked, root, part_of(report, 0.0, 0.5))[0]
+    own = answers_of(asked, where, part_of(report, 0.0, 0.5))[0]
     asked = replace(asked, models=(against,), runtime="litert")
-    return own, answers_of(asked, root, part_of(report, 0.5, 1.0))[0]
+    return own, answers_of(asked, where, part_of(report, 0.5, 1.0))[0]
 
 
 def _note(inputs: EvalInputs) -> Note:

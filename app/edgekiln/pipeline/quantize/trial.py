@@ -52,8 +52,9 @@ class Trial:
         main = model.signature.outputs[0].name
         joined = joined_outputs(read_graph(model.path))
         classes = samples.truth is None and table.judging.has_classes
-        known = samples.path, table.few, samples.labels, reference, main, folder
-        return cls(*known, joined, classes)
+        return cls(
+            samples.path, table.few, samples.labels, reference, main, folder, joined, classes
+        )
 
     @property
     def short(self) -> Trial:
