@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
@@ -332,6 +333,36 @@ def test_several_inputs_and_outputs_go_by_their_names(tmp_path: Path) -> None:
     assert second.sqnr_db == pytest.approx(20 * np.log10(2), abs=1e-4)
     assert second.cosine == pytest.approx(1)
     assert load_arrays(report.outputs)["output:out1"] == pytest.approx((a - b) * 0.5)
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def remembering(folder: Path) -> Artifact:
+    """SVDF that gives the sum of the last four samples."""
+    build = GraphBuilder()
+    state = build.constant(np.zeros((1, 12)))
+    state.data, state.rest = None, schema.TensorT(isVariable=True, hasRank=True)
+    weights = [build.constant(np.eye(3)), build.constant(np.ones((3, 4)))]
+    inputs = [build.input((1, 3)), *weights, None, state]
+    return as_artifact(build.graph(build.op("SVDF", inputs, (1, 3), schema.SVDFOptionsT(rank=1))),
+                       folder, "state.tflite")  # fmt: skip
+
+
+def test_a_state_lasts_through_the_samples_in_order(tmp_path: Path) -> None:
+    x = np.random.default_rng(17).normal(size=(80, 3)).astype(np.float32)
+    sums = np.array([x[max(0, i - 3) : i + 1].sum(axis=0) for i in range(80)])
+    np.savez(tmp_path / "d.npz", x=x, y=sums.argmax(axis=1))
+    model = remembering(tmp_path)
+    report = judged(model, tmp_path / "d.npz", tmp_path, against=model, preprocessing=None)
+    assert load_arrays(report.outputs)["scores"] == pytest.approx(sums, abs=1e-5)
+    assert (report.accuracy, report.agreement) == (1.0, 1.0)
+    samples = write_samples(
+        DataSource(tmp_path / "d.npz"), None, model.signature, tmp_path / "s.npz"
+    )
+    fast = judge(model, samples, None, "litert", tmp_path, tmp_path, Preprocessing())
+    there = judge_on_target(model, samples, fast, "tflite-runtime", 30, tmp_path, tmp_path)
+    assert (there.samples, there.accuracy, there.same_as_fast) == (30, 1.0, 1.0)
 
 
 # --- the runtime of a box, and two reports -------------------------------------------------------
