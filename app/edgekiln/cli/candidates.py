@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edgekiln.cli.fusion import check_places
-from edgekiln.cli.models import convert_plan, fusion_plan, judging, preprocessing
+from edgekiln.cli.models import convert_plan, fusion_plan, judging, preprocessing, print_task
 from edgekiln.cli.output import kilobytes, percent
 from edgekiln.cli.run import Runner, check_file, check_writable, data_parts, data_source, delivered
 from edgekiln.core.accuracy import Candidate, QuantResult
@@ -253,6 +253,8 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
             )
     out.text(result.reason)
     _print_sensitivity(result, run)
+    if result.float_report is not None:
+        print_task(result.float_report, run)
     out.line(
         "Preprocessing: {name} ({evidence})",
         name=result.preprocessing.name,

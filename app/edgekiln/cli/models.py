@@ -188,13 +188,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         ms=report.median_ms,
     )
     print_certainty(report, run)
-    if report.task_why is not None:
-        run.output.line(
-            "Judged as {task}: {why}.",
-            task=report.task if report.decoder is None else f"{report.task} ({report.decoder})",
-            why=report.task_why,
-        )
-    _print_slices(report, run)
+    print_task(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )
@@ -220,6 +214,14 @@ def _print_slices(report: AccuracyReport, run: Runner) -> None:
         for each in report.slices
     ]
     run.output.table(head, rows)
+
+
+def print_task(report: AccuracyReport, run: Runner) -> None:
+    """What kind of model it was judged as, and why."""
+    if report.task_why is not None:
+        decoder = "" if report.decoder is None else f" ({report.decoder})"
+        task = f"{report.task}{decoder}"
+        run.output.line("Judged as {task}: {why}.", task=task, why=report.task_why)
 
 
 def print_certainty(report: AccuracyReport, run: Runner) -> None:
