@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli.conftest import Edgekiln, Ran
-from pipeline.plain_models import detector, scenes
+from pipeline.plain_models import detector, reshaped, scenes
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +165,21 @@ def test_a_detector_is_judged_by_its_map(edgekiln: Edgekiln, tmp_path: Path) -> 
     assert attempt["loss"] == pytest.approx(loss, abs=1e-8)
     told = edgekiln("evaluate", model, "--data", tmp_path / "data", *how, "--decoder", "yolov5")
     assert "Judged as detection (yolov5): Chosen by you." in told.out
+
+
+def test_embeddings_may_have_more_classes_than_values(edgekiln: Edgekiln, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    y = np.arange(60) % 12
+    x = random.normal(size=(12, 5))[y] + random.normal(size=(60, 5)) * 0.05
+    np.savez(tmp_path / "d.npz", x=x.astype(np.float32), y=y)
+    model = reshaped(tmp_path, "e.tflite", (5,), 5).path
+    ran = edgekiln(
+        "quantize", model, "--calibration", tmp_path / "d.npz", "--evaluation", tmp_path / "d.npz",
+        "--task", "embedding", "--scheme", "int8", "--minutes", 0, "-o", tmp_path / "out", "--json",
+    )  # fmt: skip
+    assert (ran.code, ran.json["task"]) == (0, "embedding")
+    assert ran.json["float_primary"]["name"] == "recall1"
+    assert ran.json["float_primary"]["value"] > 0.9
 
 
 def test_evaluate_by_slices(quantized: Ran, edgekiln: Edgekiln, sample: Path) -> None:

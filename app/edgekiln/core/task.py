@@ -29,3 +29,4 @@ class Judging:
 
 
 DERIVED = Judging()
+UNJUDGED = Judging("none")  # samples are run, and what is true of them is of no matter

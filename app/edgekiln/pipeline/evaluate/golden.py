@@ -9,6 +9,7 @@ from edgekiln.core.artifact import Artifact, SchemeName
 from edgekiln.core.errors import UserError
 from edgekiln.core.plans import PackPlan
 from edgekiln.core.report import Report, part_of
+from edgekiln.core.task import UNJUDGED
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.source import write_samples
 from edgekiln.pipeline.evaluate.runtimes import run_model, stand_in
@@ -46,7 +47,10 @@ def make_golden(
     """The outputs of `artifact` on the target's runtime for `plan.golden_samples` samples."""
     inputs, outputs = out_dir / "golden-inputs.npz", out_dir / "golden-outputs.npz"
     source = replace(plan.data, limit=plan.golden_samples)
-    write_samples(source, plan.preprocessing, artifact.signature, inputs, part_of(report, 0.0, 0.5))
+    write_samples(
+        source, plan.preprocessing, artifact.signature, inputs, part_of(report, 0.0, 0.5),
+        judging=UNJUDGED,
+    )  # fmt: skip
     family = stand_in(runtime)
     result = run_model(artifact.path, inputs, family, outputs, out_dir, part_of(report, 0.5, 1.0))
     if result.refused is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.plans import FusionPlan
 from edgekiln.core.report import Report
+from edgekiln.core.task import UNJUDGED
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.noise import random_inputs
@@ -152,7 +153,7 @@ class Proof:
             save_arrays(path, inputs)
             return
         data = limited(plan.data, plan.samples)
-        write_samples(data, plan.preprocessing, signature, path, self._report)
+        write_samples(data, plan.preprocessing, signature, path, self._report, judging=UNJUDGED)
 
 
 def _write_probed(
