@@ -30,7 +30,7 @@ def both(
     shape = (size[2], *size[:2]) if first else size
     here = Intake("", shape, True, first).value(how, picture)
     options = json.loads(json.dumps(encode(how)))
-    return here, preprocess(options, picture, *size)
+    return here, preprocess(options, picture, shape)
 
 
 @settings(max_examples=150, deadline=None)
@@ -86,4 +86,13 @@ def test_pictures_of_the_kit_are_the_same(tmp_path: Path) -> None:
     for file in files:
         picture = np.asarray(Image.open(file).convert("RGB"))
         here, _ = both(how, picture, (64, 64, 3))
-        assert np.array_equal(here, on_box(picture, 64, 64, 3))
+        assert np.array_equal(here, on_box(picture, (64, 64, 3)))
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 3), (3, 12, 10), (12, 10), (12, 10, 1), (1, 12, 10)])
+def test_the_shape_tells_where_the_channels_are(shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (30, 20, 3)).astype(np.uint8)
+    options = json.loads(json.dumps(encode(PRESETS[1])))
+    wide = shape if len(shape) == 3 else (*shape, 1)
+    here = Intake("", wide, True, wide[0] in (1, 3)).value(PRESETS[1], picture)
+    assert np.array_equal(here.reshape(shape), preprocess(options, picture, shape))

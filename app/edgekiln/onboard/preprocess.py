@@ -2,7 +2,9 @@
 nothing of ours.
 
     preprocess = load("preprocessing.json")
-    x = preprocess(picture, height, width, channels)   # uint8 [height, width, channels] of any size
+    x = preprocess(picture, shape)   # uint8 RGB [height, width, channels] of any size
+
+`shape` is that of the model's input without its batch: get_input_details()[0]["shape"][1:].
 
 The laptop uses Pillow; what is here says the same bit by bit (tests compare the two), so accuracy
 measured there holds here. A picture's alpha channel is left out.
@@ -24,14 +26,17 @@ def load(path: str) -> Callable[..., Any]:
     """The preprocessing that a bundle's `preprocessing.json` tells."""
     with open(path, encoding="utf-8") as file:
         options = json.load(file)
-    return lambda picture, height, width, channels: preprocess(
-        options, picture, height, width, channels
-    )
+    return lambda picture, shape: preprocess(options, picture, shape)
 
 
-def preprocess(options: Options, picture: Any, height: int, width: int, channels: int) -> Any:
-    """float32 [height, width, channels], or channels first where the options say nchw: value =
+def preprocess(options: Options, picture: Any, shape: Tuple[int, ...]) -> Any:
+    """float32 of `shape`, real values (a quantized input's scale comes after): value =
     pixel * scale + offset per channel, after size, framing and the order of colours."""
+    sides = [int(size) for size in shape] + [1] * (3 - len(shape))
+    first = options["layout"] == "nchw"
+    if options["layout"] == "model":
+        first = sides[0] in (1, 3) and sides[2] not in (1, 3, 4)
+    height, width, channels = sides[1:] + sides[:1] if first else sides
     if options["sound"] is not None or channels not in (1, 3):
         raise ValueError("this preprocessing is not for pictures of 1 or 3 channels")
     pixels = fit(options, _with_channels(np.asarray(picture, np.uint8), channels), height, width)
@@ -44,7 +49,7 @@ def preprocess(options: Options, picture: Any, height: int, width: int, channels
     if options["dtype"] != "float32":
         limits = np.iinfo(options["dtype"])
         value = np.rint(value).clip(limits.min, limits.max)
-    return value.transpose(2, 0, 1) if options["layout"] == "nchw" else value
+    return (value.transpose(2, 0, 1) if first else value).reshape([int(size) for size in shape])
 
 
 def _with_channels(picture: Any, channels: int) -> Any:
