@@ -40,7 +40,7 @@ def browse(page: Path, *options: str) -> str:
     """What Chromium prints; its network log must be without a request."""
     browser = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if browser is None:
-        pytest.skip("no Chromium here: packaging/install-system-packages.sh test")
+        pytest.skip("no Chromium here: packaging/install-system-packages.sh browser")
     log = page.with_suffix(".net")
     command = (browser, "--headless", "--no-sandbox", "--disable-gpu", f"--log-net-log={log}",
                f"--user-data-dir={page.parent / 'browser'}", *options, page.as_uri())  # fmt: skip
