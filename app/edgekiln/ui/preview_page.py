@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 
 from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
@@ -11,12 +12,13 @@ from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
 from edgekiln.ui.export_dialog import ExportDialog
+from edgekiln.ui.live_tab import LiveTab, live_start
 from edgekiln.ui.preview_candidates import candidate_list
 from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
 from edgekiln.ui.sample_store import SampleStore, Wanted
 from edgekiln.ui.samples_tab import Looking, SamplesTab
-from edgekiln.ui.widgets.kit import Action, column, line, notice, row, word
+from edgekiln.ui.widgets.kit import Action, clear, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
 
@@ -27,6 +29,7 @@ class PreviewPage(Page):
 
     _shown = ""
     store: SampleStore | None = None
+    _fill: Callable[[], None] = staticmethod(lambda: None)
 
     def adopt(self, other: Page) -> None:
         """What is looked at is looked at in the other language too."""
@@ -88,7 +91,8 @@ class PreviewPage(Page):
         words, chosen = self.words, result.chosen == candidate.scheme
         why_not = "" if candidate.verdict.usable else words("This candidate is not usable.")
         export = Action(words("Export…"), self._export, "export")
-        secondary: tuple[Action, ...] = (export,)
+        check = Action(words("Check the data"), lambda: self.ways.go("data"), "check-data")
+        secondary: tuple[Action, ...] = (export, check)
         if not chosen:
             ship = Action(
                 words("Ship {scheme}", scheme=candidate.scheme),
@@ -96,7 +100,7 @@ class PreviewPage(Page):
                 "ship",
                 why_not,
             )
-            secondary = (ship, export)
+            secondary = (ship, export, check)
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
@@ -175,6 +179,10 @@ class PreviewPage(Page):
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
+        start = live_start(self.desk, result, candidate)
+        if start is not None:
+            live = LiveTab(words, self.tokens, self.desk.live, start, candidate.scheme)
+            tabs.addTab(live, words("Live"))
         names = [tabs.widget(n).objectName() for n in range(tabs.count())]
         if self.looking.tab in names:
             tabs.setCurrentIndex(names.index(self.looking.tab))
@@ -188,8 +196,8 @@ class PreviewPage(Page):
     def _show_pair(self, true: int, predicted: int) -> None:
         """From the confusion matrix to its samples."""
         self._book.setCurrentIndex(0)
-        shown = self._book.widget(0)
-        if isinstance(shown, SamplesTab):
+        self.looking.pair, self.looking.which = (true, predicted), "all"
+        for shown in self._book.widget(0).findChildren(SamplesTab):
             shown.show_pair((true, predicted))
 
     # The samples, which a child lists
@@ -203,18 +211,32 @@ class PreviewPage(Page):
         there = data if data is not None and data.path.exists() else None
         inputs = ListInputs(report.outputs, of_float, there)
         store = self._store_of(Wanted(inputs, report.data_fingerprint))
+        place = column()
+        place.setObjectName("samples")
+        self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)
+        self._fill()
+        return place
+
+    def _fill_samples(
+        self, place: QWidget, store: SampleStore, scheme: str, report: AccuracyReport
+    ) -> None:
+        """Their tab alone: to draw the whole page anew would hold up the window."""
         made: QWidget
         if store.samples is not None:
             made = SamplesTab(
-                self.words, self.tokens, candidate.scheme, report, store, store.samples,
-                self.looking,
-            )  # fmt: skip
+                self.words, self.tokens, scheme, report, store, store.samples, self.looking
+            )
         elif store.job is not None and not store.job.ended:
             made = column(BusyPanel(self.words, store.job, store.close), None)
         else:
             made = column(self._no_samples(store), None)
-        made.setObjectName("samples")
-        return made
+        layout = place.layout()
+        assert layout is not None
+        clear(layout)
+        layout.addWidget(made)
+
+    def _listed(self) -> None:
+        self._fill()
 
     def _no_samples(self, store: SampleStore) -> QWidget:
         words = self.words
@@ -236,7 +258,7 @@ class PreviewPage(Page):
             self.store.close(store)
         self.store = store
         if store is not None:
-            store.listed.connect(self.draw)
+            store.listed.connect(self._listed)
 
     def _float_size(self, result: QuantResult) -> int | None:
         fusion = self.desk.in_hand.fusion

@@ -18,6 +18,7 @@ from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED, class_order, order_note, read_labels
 from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import ArrayRows
+from edgekiln.pipeline.data.truth import ArrayTruths
 
 LABEL_NAMES = frozenset(("label", "labels", "class", "category", "target", "y", "标签", "类别"))
 SUFFIXES = frozenset((".csv", ".tsv", ".txt"))
@@ -150,11 +151,20 @@ def _read(
                 texts[columns.names[i]].append(same.setdefault(cells[i], cells[i]))
         file.flush()
         x = np.memmap(file, "<f4", "r").reshape(-1, len(columns.numbers))
-    numbers, names, notes = classes_of(labels or [""] * len(x), known)
+    truths = _values_of(labels)
+    marks = [""] * len(x) if truths is not None else labels
+    numbers, names, notes = classes_of(marks or [""] * len(x), known)
     return DataSet(
         path, numbers, names, {"x": ArrayRows(x, flat=True)}, range(len(x)), notes=notes,
-        columns=texts,
+        columns=texts, truths=truths,
     )  # fmt: skip
+
+
+def _values_of(cells: list[str]) -> ArrayTruths | None:
+    """A label column of numbers that are not all whole: the values a model should give."""
+    if not all(is_number(cell) for cell in cells):
+        return None
+    return ArrayTruths.of(np.array(cells, np.float64), len(cells)) if cells else None
 
 
 def _numbers(path: Path, columns: _Columns, line: int, cells: list[str]) -> np.ndarray:  # type: ignore[type-arg]
