@@ -185,6 +185,10 @@ def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
             yield from _measure(on, measure)
     if report.paired is not None:
         yield from _test(on, report.paired, FLOAT)
+    for one in report.by_output:
+        yield from on.row("cosine", one.cosine, "", one.name)
+        yield from on.row("sqnr-db", one.sqnr_db, "dB", one.name)
+        yield from on.row("error-to-float", one.error, "share", one.name)
     yield from _classes(on, report)
 
 
