@@ -9,6 +9,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
+from edgekiln.core.accuracy import SliceInputs
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import DataLook, DataSource, Proposal
 from edgekiln.core.errors import UserError
@@ -44,6 +45,12 @@ class Looks(QObject):
     def proposal(self, artifact: Artifact, source: DataSource) -> Job:
         """The preprocessing the finder would take."""
         return self._once((artifact.sha256, source), tasks.propose(artifact, source))
+
+    def slices(self, inputs: SliceInputs) -> Job:
+        """What two models are worth on each slice of the data they were judged on."""
+        reference = None if inputs.reference is None else inputs.reference.outputs
+        key = (inputs.report.outputs, reference, inputs.data)
+        return self._once(key, tasks.slices(inputs))
 
     def forget(self) -> None:
         """The data may be other data by now."""
