@@ -42,8 +42,9 @@ SCRIPTS = {
     "search": "search.py",
     "matrix": "runtime_matrix.py",
     "sizes": "quant_sizes.py",
+    "throughput": "throughput.py",
 }
-KEEPS_NOTHING = ("kit", "matrix")
+KEEPS_NOTHING = ("kit", "matrix", "throughput")
 PARTS = ("pairs", *SCRIPTS)
 ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "TF_CPP_MIN_LOG_LEVEL": "3"}
 

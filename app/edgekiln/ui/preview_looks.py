@@ -11,7 +11,7 @@ from edgekiln.core import measures
 from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
 from edgekiln.core.measures import Measure
 from edgekiln.core.text import Words
-from edgekiln.ui.preview_tiles import difference, primary, tone_of
+from edgekiln.ui.preview_tiles import difference, tone_of
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
 from edgekiln.ui.widgets.kit import column, text
@@ -42,7 +42,7 @@ class Looks:
             words("Figure"), words("Value"), words("float"), words("Difference"),
             words("95 % interval"), words("Samples"),
         )  # fmt: skip
-        rows = [self._figure(each) for each in _measures(self.report)]
+        rows = [self._figure(each) for each in self.report.figures]
         return table(self.tokens, words("Figures"), headers, rows, 0, 16)
 
     def _figure(self, own: Measure) -> Row:
@@ -60,7 +60,7 @@ class Looks:
     def _of_float(self, own: Measure) -> Measure | None:
         if self.result.float_report is None:
             return None
-        theirs = _measures(self.result.float_report)
+        theirs = self.result.float_report.figures
         return next((each for each in theirs if each.name == own.name), None)
 
     def _confusion(self, show_pair: Callable[[int, int], object]) -> QWidget:
@@ -70,10 +70,3 @@ class Looks:
         matrix.chosen.connect(show_pair)
         lead = words("Rows: label. Columns: predicted. A click shows the samples of a cell.")
         return column(text(lead, "muted"), matrix)
-
-
-def _measures(report: AccuracyReport) -> tuple[Measure, ...]:
-    """The first figure, then the others, each once."""
-    first = primary(report)
-    others = [m for m in report.measures if first is None or m.name != first.name]
-    return (*others,) if first is None else (first, *others)

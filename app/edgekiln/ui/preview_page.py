@@ -185,7 +185,7 @@ class PreviewPage(Page):
             look.setObjectName(name)
             tabs.addTab(look, title)
         data = self.desk.data()
-        if report.accuracy is not None and data is not None and data.path.exists():
+        if report.task != "none" and data is not None and data.path.exists():
             inputs = SliceInputs(report, result.float_report, data)
             slices = SlicesTab(words, self.tokens, self._looks, inputs, result.max_drop)
             tabs.addTab(slices, words("Slices"))
