@@ -8,9 +8,10 @@ from functools import cached_property, partial
 from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
 from edgekiln.core import measures
-from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
+from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult, SliceInputs
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
+from edgekiln.ui.data_looks import Looks as SliceLooks
 from edgekiln.ui.export_dialog import ExportDialog
 from edgekiln.ui.live_tab import LiveTab, live_start
 from edgekiln.ui.preview_candidates import candidate_list
@@ -18,6 +19,7 @@ from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
 from edgekiln.ui.sample_store import SampleStore, Wanted
 from edgekiln.ui.samples_tab import Looking, SamplesTab
+from edgekiln.ui.slices_tab import SlicesTab
 from edgekiln.ui.widgets.kit import Action, clear, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
@@ -37,6 +39,11 @@ class PreviewPage(Page):
         if isinstance(other, PreviewPage):
             self._shown, self.looking = other._shown, other.looking
             self._put_store(other.store)
+
+    @cached_property
+    def _looks(self) -> SliceLooks:
+        """What was said of slices."""
+        return SliceLooks(self.desk)
 
     @cached_property
     def looking(self) -> Looking:
@@ -179,6 +186,11 @@ class PreviewPage(Page):
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
+        data = self.desk.data()
+        if report.task != "none" and data is not None and data.path.exists():
+            inputs = SliceInputs(report, result.float_report, data)
+            slices = SlicesTab(words, self.tokens, self._looks, inputs, result.max_drop)
+            tabs.addTab(slices, words("Slices"))
         start = live_start(self.desk, result, candidate)
         if start is not None:
             live = LiveTab(words, self.tokens, self.desk.live, start, candidate.scheme)
