@@ -102,7 +102,7 @@ class PreviewPage(Page):
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
-        whole = row(listed, body, gap=16, wide=1)
+        whole = row(listed, body, gap=12, wide=1)
         self.show_page(words("Preview"), lead, whole, primary, secondary, fills=True)
 
     def _export(self) -> None:
@@ -173,7 +173,10 @@ class PreviewPage(Page):
         tabs.tabBar().setDrawBase(False)
         samples = self._samples(result, candidate, report)
         tabs.addTab(samples, words("Each sample"))
-        looks = Looks(words, self.tokens, result, candidate, report)
+        fusion = self.desk.in_hand.fusion
+        arena = fusion.after.arena_bytes if fusion is not None else None
+        size = self._float_size(result)
+        looks = Looks(words, self.tokens, result, candidate, report, size, arena)
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
