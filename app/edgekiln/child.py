@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -59,27 +60,49 @@ def describe_exit(returncode: int) -> str:
         return f"signal {-returncode}"
 
 
+class Spare:
+    """A child that waits to be asked; `warm` names a module it loads meanwhile. It answers once,
+    and is ended and cleared away when the block ends."""
+
+    def __init__(self, warm: str = "") -> None:
+        with ExitStack() as opened:
+            self.log: IO[bytes] = opened.enter_context(tempfile.TemporaryFile())
+            scratch = tempfile.TemporaryDirectory(prefix="edgekiln-", ignore_cleanup_errors=True)
+            self.process = subprocess.Popen(
+                # -P: a file random.py where the user stands is not the module we import
+                [sys.executable, "-P", "-m", "edgekiln", "worker", warm],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.log,
+                env={**os.environ, "TMPDIR": opened.enter_context(scratch)},
+            )
+            opened.callback(_end, self.process)
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Spare:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._opened.close()
+
+
 def run_step(
-    step: str, inputs: Any, plan: Any, root: Path, result_type: type[T], report: Report = silent
+    step: str,
+    inputs: Any,
+    plan: Any,
+    root: Path,
+    result_type: type[T],
+    report: Report = silent,
+    spare: Spare | None = None,
 ) -> T:
-    """Run a step in a child and return its result.
+    """Run a step in a child, in the `spare` one where there is such, and return its result.
 
     Raises UserError as the step does, ChildCrashed when native code took the child down,
     StepFailed for an error of ours. Ends the child when this process is interrupted, and removes
     what an ended or crashed child left unfinished.
     """
-    with (
-        tempfile.TemporaryFile() as log,
-        tempfile.TemporaryDirectory(prefix="edgekiln-", ignore_cleanup_errors=True) as scratch,
-    ):
-        child = subprocess.Popen(
-            # -P: a file random.py where the user stands is not the module we import
-            [sys.executable, "-P", "-m", "edgekiln", "worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={**os.environ, "TMPDIR": scratch},
-        )
+    with spare or Spare() as started:
+        child = started.process
         try:
             answer = _converse(child, Request(step, encode(inputs), encode(plan), root), report)
         finally:
@@ -91,7 +114,7 @@ def run_step(
             return decode(result_type, answer.result)
         if isinstance(answer, Failed):
             _raise(answer)
-        raise ChildCrashed(step, child.returncode, _tail(log))
+        raise ChildCrashed(step, child.returncode, _tail(started.log))
 
 
 def _converse(child: subprocess.Popen[bytes], request: Request, report: Report) -> Message | None:

@@ -6,13 +6,13 @@ One interface for both, so that what asks for steps does not know where they run
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from edgekiln.child import run_step
+from edgekiln.child import Spare, run_step
 from edgekiln.core.report import Report, silent
 
 T = TypeVar("T")
@@ -39,16 +39,22 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Each step in a child of its own, as many at once as there are cores."""
+    """Each step in a child of its own, as many at once as there are cores; in a spare one as long
+    as there are such."""
 
-    def __init__(self, root: Path, pool: ThreadPoolExecutor, width: int) -> None:
-        self.root, self.width, self._pool = root, width, pool
+    def __init__(
+        self, root: Path, pool: ThreadPoolExecutor, width: int, spares: Sequence[Spare] = ()
+    ) -> None:
+        self.root, self.width, self._pool, self._spares = root, width, pool, list(spares)
 
     def submit(
         self, step: str, inputs: Any, plan: Any, result_type: type[T], report: Report = silent
     ) -> Future[T]:
         """The step's result to be."""
-        return self._pool.submit(run_step, step, inputs, plan, self.root, result_type, report)
+        spare = self._spares.pop() if self._spares else None
+        return self._pool.submit(
+            run_step, step, inputs, plan, self.root, result_type, report, spare
+        )
 
     def run(
         self, step: str, inputs: Any, plan: Any, result_type: type[T], report: Report = silent
@@ -58,9 +64,10 @@ class LocalExecutor:
 
 
 @contextmanager
-def executor(root: Path, cluster: str = "") -> Iterator[Executor]:
-    """The executor for a cluster's address; "" for this computer. UserError when the cluster does
-    not answer, or `distributed` is not installed."""
+def executor(root: Path, cluster: str = "", warm: str = "") -> Iterator[Executor]:
+    """The executor for a cluster's address; "" for this computer: then with a child a core that
+    starts at once, where `warm` names the module of the steps to come. UserError when the cluster
+    does not answer, or `distributed` is not installed."""
     if cluster:
         from edgekiln.cluster import cluster_executor
 
@@ -68,5 +75,6 @@ def executor(root: Path, cluster: str = "") -> Iterator[Executor]:
             yield there
         return
     width = os.cpu_count() or 1
-    with ThreadPoolExecutor(width) as pool:
-        yield LocalExecutor(root, pool, width)
+    with ExitStack() as spares, ThreadPoolExecutor(width) as pool:
+        started = [spares.enter_context(Spare(warm)) for _ in range(width if warm else 0)]
+        yield LocalExecutor(root, pool, width, started)

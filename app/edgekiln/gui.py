@@ -60,6 +60,7 @@ class Window(QObject):
         self.lanes.close()
         self.practice.close()
         self.netron.close()
+        self.desk.live.close()
         self.window.close()
 
     def _build(self) -> MainWindow:

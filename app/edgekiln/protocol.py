@@ -7,9 +7,10 @@ Failed. Done is believed only with exit code 0. Large results are files; message
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.quantization import Attempt
@@ -97,3 +98,11 @@ def from_line(line: bytes) -> Message:
     except (ValueError, KeyError, TypeError) as error:
         raise CodecError(f"not a message: {line[:200]!r}") from error
     return decode(kind, data)
+
+
+def own_stdout() -> BinaryIO:
+    """File descriptor 1, kept for messages, and from now on pointed at 2: whatever native code
+    prints lands in the log and never between two messages."""
+    messages = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(messages, "wb", buffering=0)

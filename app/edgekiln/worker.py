@@ -1,8 +1,7 @@
 """The child: reads one Request, performs one step, answers, exits.
 
-File descriptor 1 is kept for messages and then pointed at 2, so that whatever native code prints
-lands in the job's log and never between two messages. `faulthandler` leaves the Python stack there
-when native code crashes.
+Whatever native code prints lands in the job's log and never between two messages. `faulthandler`
+leaves the Python stack there when native code crashes.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from edgekiln.protocol import (
     Ready,
     Request,
     from_line,
+    own_stdout,
     to_line,
 )
 
@@ -51,7 +51,7 @@ _REFUSALS = (
 
 def main(warm: str = "") -> int:
     """Serve one request; `warm` names a module to import before saying Ready (a spare child)."""
-    out = _own_stdout()
+    out = own_stdout()
     faulthandler.enable()
     _die_with_parent()
     if warm:
@@ -113,12 +113,6 @@ def _bug(error: Exception) -> Failed:
         is_bug=True,
         traceback=trace,
     )
-
-
-def _own_stdout() -> BinaryIO:
-    messages = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(messages, "wb", buffering=0)
 
 
 def _send(out: BinaryIO, message: Message) -> None:

@@ -144,6 +144,21 @@ def test_evaluate_agrees_with_quantize(quantized: Ran, edgekiln: Edgekiln, sampl
     assert ran.json["agreement"] == pytest.approx(int8["agreement"], abs=0.005)
 
 
+def test_evaluate_by_slices(quantized: Ran, edgekiln: Edgekiln, sample: Path) -> None:
+    how = ["evaluate", candidate(quantized, "int8")["path"], "--data", sample / "evaluation.npz"]
+    ran = edgekiln(*how, "--slice", "class", "--json")
+    slices = ran.json["slices"]
+    assert [each["by"] for each in slices] == ["class"] * 10
+    assert sum(each["samples"] for each in slices) == 697
+    right = sum(each["samples"] * each["primary"]["value"] for each in slices)
+    assert right == pytest.approx(697 * ran.json["accuracy"])
+    told = edgekiln(*how, "--slice", "class")
+    assert "95 % interval" in told.out
+    refused = edgekiln(*how, "--slice", "weather")
+    assert refused.code != 0
+    assert "cannot be sliced by “weather”" in refused.err
+
+
 def test_only_what_passed_the_gate_is_packed(
     quantized: Ran, edgekiln: Edgekiln, tmp_path: Path
 ) -> None:

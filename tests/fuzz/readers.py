@@ -121,7 +121,8 @@ def fuzz(seconds: int, work: Path) -> int:
     limits = (f"-max_total_time={seconds}", f"-timeout={HANG_S}", f"-max_len={MOST_BYTES}")
     prints = ("-rss_limit_mb=0", f"-artifact_prefix={work}/found-", "-print_final_stats=1")
     command = [sys.executable, __file__, "--engine", *limits, *prints, str(corpus)]
-    return subprocess.run(command, check=False).returncode
+    memory = {"TMPDIR": "/dev/shm"} if Path("/dev/shm").is_dir() else {}  # many small files
+    return subprocess.run(command, check=False, env={**os.environ, **memory}).returncode
 
 
 def main(arguments: list[str]) -> int:

@@ -111,6 +111,19 @@ def quantize() -> None:
     time.sleep(600)
 
 
+def look_at_data() -> None:
+    """64 pictures of two classes."""
+    kind = {"kind": "folder", "packed": False, "content": "picture", "truth": "classes"}
+    count = {"samples": 64, "labelled": 60, "class_names": ["cat", "dog"], "classes": 2}
+    send("Done", result={"$": "DataLook", **kind, **count, "size": "", "columns": []})
+
+
+def propose() -> None:
+    fed = {"$": "Preprocessing", "name": "imagenet"}
+    evidence = text("right on 60 of 64")
+    send("Done", result={"$": "Proposal", "preprocessing": fed, "evidence": evidence})
+
+
 def check_data() -> None:
     """Two samples that are the same, to calibrate and to evaluate."""
     alike = {"$": "Alike", "samples": ["3", "4"], "exact": True, "across": True, "disputed": False}
@@ -123,6 +136,8 @@ def check_data() -> None:
 
 WAYS = {
     "check-data": check_data,
+    "look-at-data": look_at_data,
+    "propose": propose,
     "offer-sizes": offer_sizes,
     "quantize": quantize,
     "answer": half_then_answer,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import pickle
-import struct
 import tarfile
 from pathlib import Path
 
@@ -68,7 +67,7 @@ FEATURE = b"\n\x1a\n\x18\n\x01x\x12\x13\x12\x11\n\x0f"  # lengths that lead beyo
         # what the fuzzer found: 4 billion rows of no values, a member without a name
         ("a-idx3", idx(0xFFFFFFFF, 0, 8), "missing or empty"),
         ("x.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967295, 0)}"), "x "),
-        ("d.zip", zipped_bytes({"~~~~": png()}).replace(b"~~~~", bytes(4)), "unpacked"),
+        ("d.zip", zipped_bytes({"~~~~": png()}).replace(b"~~~~", bytes(4)), "1 refused"),
         ("d.bin", b"\0\1\2\3" * 50, "neither"),
         ("d.csv", b"", "neither"),
     ],
@@ -111,38 +110,6 @@ def test_archive_in_an_archive(tmp_path: Path) -> None:
     )
 
 
-def test_zip_that_says_it_is_enormous(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "d.zip", {"1.png": png()})
-    data = bytearray(path.read_bytes())
-    at = data.rindex(b"PK\x01\x02")
-    data[at + 24 : at + 28] = struct.pack("<I", 0xFFFFFFF0)
-    many = bytes(data[at : data.rindex(b"PK\x05\x06")]) * 20
-    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 20, 20, len(many), at, 0)
-    path.write_bytes(bytes(data[:at]) + many + end)
-    assert "GB are free" in refused(path)
-
-
-def test_zip_whose_members_overlap(tmp_path: Path) -> None:
-    """As the bombs of D. Fifield: one kernel of zeros under very many names."""
-    path = zipped(tmp_path / "d.zip", {"1.png": bytes(20 << 20)})
-    data = path.read_bytes()
-    at, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
-    entry = data[at:end]
-    many = b"".join(entry.replace(b"1.png", f"{i:05}".encode()) for i in range(400))
-    tail = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 400, 400, len(many), at, 0)
-    path.write_bytes(data[:at] + many + tail)
-    refused(path)
-
-
-def test_encrypted_zip(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "d.zip", {"1.png": png()})
-    data = bytearray(path.read_bytes())
-    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        data[data.index(mark) + at] |= 1
-    path.write_bytes(data)
-    assert "encrypted" in refused(path)
-
-
 def test_tables_do_not_reach_out(tmp_path: Path) -> None:
     (tmp_path / "out.png").write_bytes(png())
     (tmp_path / "in").mkdir()
@@ -180,25 +147,11 @@ def test_boxes_that_are_none_are_counted(tmp_path: Path) -> None:
     assert "5 of 6 boxes" in refused(tmp_path)
 
 
-def test_voc_with_entities_is_not_expanded(tmp_path: Path) -> None:
-    bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><annotation>&b;</annotation>'
-    (tmp_path / "1.xml").write_text(bomb)
-    (tmp_path / "1.png").write_bytes(png())
-    assert "1 of 1 XML files" in refused(tmp_path)
-
-
 def test_masks_of_other_names(tmp_path: Path) -> None:
     for name in ("images/a.png", "masks/b.png"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(png())
     assert "No mask" in refused(tmp_path)
-
-
-def test_broken_mask(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(png())
-    (tmp_path / "a_mask.png").write_bytes(png()[:45])
-    with pytest.raises(UserError, match="mask cannot be read"):
-        open_data(DataSource(tmp_path)).truth(0)
 
 
 def test_sounds_and_pictures_together(tmp_path: Path) -> None:

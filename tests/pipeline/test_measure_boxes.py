@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekiln.pipeline.evaluate.boxes import Boxes, Layout, decode_boxes, iou, layout_of, suppressed
+from edgekiln.core.task import Decoder
+from edgekiln.pipeline.evaluate.boxes import Boxes, decode_boxes, iou, layout_of, suppressed
 from edgekiln.pipeline.evaluate.detection import (
     MatchedBoxes,
     agreed_boxes,
@@ -121,6 +122,16 @@ def test_nothing_to_find() -> None:
     assert MatchedBoxes([one], [crowd]).mean_precision() is None
 
 
+def test_boxes_inside_out_are_wrong() -> None:
+    """A detector may put right left of left: such a box finds nothing, and counts."""
+    truth = [[(0, 0, 4, 4, 0, 0.0, 0)]]
+    found = [[(0, 0, 4, 4, 0, 0.5, 0), (5, 0, 2, 4, 0, 0.9, 0)]]
+    own = MatchedBoxes([boxes_of(found[0])], [boxes_of(truth[0])]).mean_precision()
+    assert own is not None
+    assert own.map50 == pytest.approx(independent.mean_average_precision(found, truth, [0.5]))
+    assert own.map50 == pytest.approx(0.5)
+
+
 def test_boxes_that_are_no_numbers_find_nothing() -> None:
     truth = boxes_of([(0, 0, 2, 2, 0, 0.5, 0)])
     broken = boxes_of([(0, np.nan, 2, 2, 0, 0.5, 0), (0, 0, 2, 2, 0, np.nan, 0)])
@@ -178,7 +189,7 @@ def test_double_boxes_are_dropped(seed: int) -> None:
     assert suppressed(own, 0.45).scores.tolist() == own.scores.tolist()
 
 
-HEADS: list[tuple[Layout, dict[str, tuple[int, ...]], int | None]] = [
+HEADS: list[tuple[Decoder, dict[str, tuple[int, ...]], int | None]] = [
     ("ssd", {"a": (10, 4), "b": (10,), "c": (10,), "d": ()}, None),
     ("ssd", {"count": (), "scores": (4,), "classes": (4,), "boxes": (4, 4)}, None),
     ("yolov5", {"out": (6300, 85)}, None),
@@ -190,7 +201,7 @@ HEADS: list[tuple[Layout, dict[str, tuple[int, ...]], int | None]] = [
 
 @pytest.mark.parametrize(("layout", "shapes", "classes"), HEADS)
 def test_heads_are_told_by_their_shapes(
-    layout: Layout, shapes: dict[str, tuple[int, ...]], classes: int | None
+    layout: Decoder, shapes: dict[str, tuple[int, ...]], classes: int | None
 ) -> None:
     outputs = {name: np.zeros((2, *shape)) for name, shape in shapes.items()}
     assert layout_of(outputs, classes) == layout
@@ -226,7 +237,7 @@ def test_ssd_head_in_any_order() -> None:
 
 @pytest.mark.parametrize("layout", ["yolov5", "yolov8"])
 @pytest.mark.parametrize("pixels", [False, True])
-def test_yolo_heads(layout: Layout, pixels: bool) -> None:
+def test_yolo_heads(layout: Decoder, pixels: bool) -> None:
     """Two objects, the first seen twice, among boxes of no score."""
     height, width = 320, 640
     sides = CORNERS[:, 2:] - CORNERS[:, :2]

@@ -18,6 +18,7 @@ from edgekiln.core.codec import decode, encode
 from edgekiln.core.data import PRESETS, DataSource, Preprocessing
 from edgekiln.core.plans import ConvertPlan, EvalPlan, InspectPlan
 from edgekiln.core.report import silent
+from edgekiln.core.task import Judging
 from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.evaluate.beside import beside_others
 from edgekiln.pipeline.evaluate.evaluate import evaluate
@@ -143,7 +144,7 @@ def test_outputs_without_classes_are_measured_against_float(tmp_path: Path) -> N
     builder = GraphBuilder()
     artifact = as_artifact(builder.graph(builder.relu(builder.input((1, 4, 4, 2)))), tmp_path)
     np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).normal(size=(3, 4, 4, 2)))
-    plan = EvalPlan(DataSource(tmp_path / "d.npz"))
+    plan = EvalPlan(DataSource(tmp_path / "d.npz"), judging=Judging("none"))
     report = evaluate(EvalInputs(artifact, artifact), plan, tmp_path, silent)
     assert [(m.name, m.value, m.samples) for m in report.measures] == [
         ("cosine", pytest.approx(1), 3)

@@ -110,6 +110,15 @@ def test_what_differs_on_the_box_counts_there() -> None:
     assert choose([*KEPT[:2], one], FLOAT, 0.01, BOX)[0] == "float16"
 
 
+def test_exactly_the_limit_is_within_it() -> None:
+    """1 - 0.99 is a little more than 0.01 in floating point."""
+    same = [
+        candidate("float16", 60_000, None, agreement=1.0),
+        candidate("int8", 50_000, None, agreement=0.99),
+    ]
+    assert choose(same, report(None), 0.01, BOX)[0] == "int8"
+
+
 def test_without_labels_agreement_decides() -> None:
     unlabelled = [
         candidate("float32", 100_000, None, agreement=1.0),

@@ -36,7 +36,9 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     lanes = Lanes(Runner(root, FAKE_WORKER))
     box = PracticeBox(root)
     netron = Netron(root)
-    yield Desk(Workspace(root), lanes, box, netron)
+    desk = Desk(Workspace(root), lanes, box, netron)
+    yield desk
+    desk.live.close()
     netron.close()
     lanes.close()
     box.close()

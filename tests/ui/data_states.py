@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from edgekiln.core.data import Alike, DataCheck, Drift, Slice, Unreadable
+from edgekiln.core.data import (
+    Alike,
+    DataCheck,
+    DataLook,
+    DataSource,
+    Drift,
+    Preprocessing,
+    Proposal,
+    Slice,
+    Unreadable,
+)
 from edgekiln.core.errors import UserError
-from edgekiln.core.text import say
+from edgekiln.core.text import Text, say
+from edgekiln.core.workspace import InHand
 from edgekiln.ui.data_page import DataPage
 from edgekiln.ui.main_window import MainWindow
+from edgekiln.ui.quant_wizard import QuantWizard
 from edgekiln.ui.state import Desk, sample_draft
 from ui import examples
 from ui.conftest import failed_job, job_at_work
+
+LOOK = DataLook(
+    "list", True, "picture", "classes", 1200, 1188, tuple("ABCDEFGHIJ"), 10, "", ("camera", "shift")
+)
+
+
+def proposal(evidence: Text) -> Proposal:
+    return Proposal(Preprocessing("imagenet, crop 0.875"), evidence)
 
 
 def check(root: Path) -> DataCheck:
@@ -92,4 +113,49 @@ def data_found(window: MainWindow, desk: Desk, root: Path) -> str:
     return "data"
 
 
-DATA_STATES = (data_empty, data_busy, data_refused, data_found)
+def data_recognised(window: MainWindow, desk: Desk, root: Path) -> str:
+    """The wizard's data step, once the looks are there; one source that is split."""
+    desk.put(replace(InHand(), model=examples.model(root), fusion=examples.fusion(root)))
+    desk.quant_draft = replace(
+        sample_draft("rdk-x5"), step="data", share=0.2, calibration=root, evaluation=None
+    )
+    page = window.pages["quantize"]
+    assert isinstance(page, QuantWizard)
+    source, artifact = DataSource(root), examples.fusion(root).artifact
+    evidence = say("Trying preprocessings on {count} samples", count=100)
+    for key, result in ((source, LOOK), ((artifact.sha256, source), proposal(evidence))):
+        job = job_at_work(desk, say("Try preprocessings"), None, say("Try preprocessings"))
+        job.done(result)
+        page._looks.jobs[key] = job
+    return "quantize"
+
+
+def data_not_recognised(window: MainWindow, desk: Desk, root: Path) -> str:
+    """The same for what is no data, and for data with more classes than the model has."""
+    place = data_recognised(window, desk, root)
+    page = window.pages["quantize"]
+    assert isinstance(page, QuantWizard)
+    other = root / "second.npz"
+    other.touch()
+    desk.quant_draft = replace(desk.quant_draft, share=None, evaluation=other)
+    why = UserError(
+        say("There are several sets of data in {path}.", path="/data/line-3"),
+        say("Files of images: {names}", names="t10k-images, train-images"),
+        say("Choose one of them; its labels are found by its name."),
+        ("/data/line-3/t10k-images-idx3-ubyte", "/data/line-3/train-images-idx3-ubyte"),
+    )
+    page._looks.jobs[DataSource(other)] = failed_job(desk, why)
+    job = job_at_work(desk, say("Try preprocessings"), None, say("Try preprocessings"))
+    job.done(replace(LOOK, classes=12))
+    page._looks.jobs[DataSource(root)] = job
+    return place
+
+
+DATA_STATES = (
+    data_recognised,
+    data_not_recognised,
+    data_empty,
+    data_busy,
+    data_refused,
+    data_found,
+)

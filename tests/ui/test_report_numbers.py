@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QTableView, QWidget
 
 from edgekiln.child import run_step
-from edgekiln.core.accuracy import AccuracyReport
+from edgekiln.core.accuracy import AccuracyReport, QuantResult
+from edgekiln.core.measures import ClassFigures, Interval, Measure
 from edgekiln.core.reporting import ReportFile, ReportInputs, ReportPlan, WrittenReport
 from edgekiln.ui.state import Desk
+from edgekiln.ui.widgets.confusion import ConfusionMatrix
 from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose
@@ -81,12 +84,63 @@ def test_every_number_of_the_preview_is_in_the_report(
     window = compose()
     have(desk, tmp_path, "quantized")
     window.go("preview")
-    labels = window.pages["preview"].findChildren(QLabel)
-    shown = {w.full() if isinstance(w, CutLabel) else w.text() for w in labels}
-    wanted = set().union(*(numbers(text) for text in shown if not text.startswith("label ")))
+    wanted = shown(window.pages["preview"])
     assert {"98.9", "44.5", "359"} <= wanted
     there = numbers(browse(written(everything(tmp_path), tmp_path), "--dump-dom"))
     assert [number for number in sorted(wanted) if not is_in(number, there)] == []
+
+
+def test_every_number_of_a_detector_is_in_the_report(
+    compose: Compose, desk: Desk, tmp_path: Path
+) -> None:
+    window = compose()
+    have(desk, tmp_path, "quantized")
+    inputs = everything(tmp_path)
+    assert inputs.quantized is not None
+    result = _detecting(inputs.quantized)
+    desk.put(replace(desk.in_hand, quantized=result))
+    window.go("preview")
+    wanted = shown(window.pages["preview"])
+    assert {"71.23", "359"} <= wanted  # of the float model, in the table of figures
+    page = browse(written(replace(inputs, quantized=result), tmp_path), "--dump-dom")
+    there = numbers(page)
+    assert [number for number in sorted(wanted) if not is_in(number, there)] == []
+    assert "AP or IoU" in page
+
+
+def shown(page: QWidget) -> set[str]:
+    """The numbers of a page: of its sentences, its tables and its confusion matrix."""
+    labels = page.findChildren(QLabel)
+    texts = {w.full() if isinstance(w, CutLabel) else w.text() for w in labels}
+    for view in page.findChildren(QTableView):
+        model = view.model()
+        places = itertools.product(range(model.rowCount()), range(model.columnCount()))
+        texts |= {str(model.index(row, column).data()) for row, column in places}
+    for matrix in page.findChildren(ConfusionMatrix):
+        texts |= {str(count) for counts in matrix._counts for count in counts if count}
+    return set().union(*(numbers(text) for text in texts if not text.startswith("label ")))
+
+
+def _detecting(result: QuantResult) -> QuantResult:
+    """The same candidates, of a model that draws boxes."""
+
+    def judged(report: AccuracyReport | None, value: float) -> AccuracyReport | None:
+        if report is None:
+            return None
+        first = Measure("map50-95", value, 359, Interval(value - 0.05, value + 0.05, "bootstrap"))
+        others = Measure("map50", value + 0.1, 359), Measure("kl", value / 50, 359)
+        figures = ClassFigures(0, 0.81, 0.72, 0.765, 240, 0.6871)
+        return replace(
+            report, task="detection", accuracy=None, confusion=(), primary=first,
+            measures=(first, *others), per_class=(figures,),
+        )  # fmt: skip
+
+    candidates = [
+        replace(c, report=judged(c.report, 0.7 - n / 1000)) for n, c in enumerate(result.candidates)
+    ]
+    return replace(
+        result, candidates=tuple(candidates), float_report=judged(result.float_report, 0.7123)
+    )
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

@@ -37,6 +37,7 @@ from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 from ui.conftest import Compose, failed_job, job_at_work
 from ui.data_states import DATA_STATES
+from ui.live_states import LIVE_STATES
 from ui.preview_states import PREVIEW_STATES, show_samples
 from ui.quant_states import QUANT_STATES
 
@@ -288,6 +289,7 @@ STATES: tuple[State, ...] = (
     quantize_done,
     *QUANT_STATES,
     *DATA_STATES,
+    *LIVE_STATES,
     preview_empty,
     preview_done,
     *PREVIEW_STATES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edgekiln.cli.fusion import check_places
-from edgekiln.cli.models import convert_plan, fusion_plan, preprocessing
+from edgekiln.cli.models import convert_plan, fusion_plan, judging, preprocessing
 from edgekiln.cli.output import kilobytes, percent
 from edgekiln.cli.run import Runner, check_file, check_writable, data_parts, data_source, delivered
 from edgekiln.core.accuracy import Candidate, QuantResult
@@ -18,7 +18,7 @@ from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.errors import UserError
 from edgekiln.core.files import copy_atomic, write_atomic
-from edgekiln.core.measures import PairedTest, span, told
+from edgekiln.core.measures import Measure, PairedTest, figure, span, title, told
 from edgekiln.core.plain import plain
 from edgekiln.core.plans import PackPlan, QuantPlan
 from edgekiln.core.quantization import Kept, OperatorError, Precision
@@ -80,6 +80,7 @@ def quant_plan(arguments: Namespace) -> QuantPlan:
         search_seconds=60 * arguments.minutes,
         calibration_file=_file(arguments.calibration_file),
         cluster=arguments.cluster,
+        judging=judging(arguments),
     )
 
 
@@ -136,6 +137,8 @@ def quantized_json(result: QuantResult, run: Runner) -> dict[str, Any]:
     float_report = result.float_report
     return {
         "float_accuracy": float_report and float_report.accuracy,
+        "float_primary": float_report and plain(float_report.primary, words),
+        "task": float_report and float_report.task,
         "samples": float_report and float_report.samples,
         "chosen": result.chosen,
         "reason": words.render(result.reason),
@@ -172,15 +175,19 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "runtime": report and report.runtime,
         "samples": report and report.samples,
         "accuracy": report and report.accuracy,
+        "task": report and report.task,
+        "primary": report and plain(report.primary, run.output.words),
         "accuracy_interval": report and plain(report.interval, run.output.words),
         "agreement": report and report.agreement,
         "agreement_interval": report and plain(report.agreement_interval, run.output.words),
         "against_float": report and report.paired and tested_json(report.paired, run),
         "measures": plain(report.measures if report else (), run.output.words),
+        "by_output": plain(report.by_output if report else (), run.output.words),
         "error": report and report.error,
         "target_runtime": verdict.target_runtime,
         "measured_on": verdict.measured_on,
         "accuracy_on_target": target and target.accuracy,
+        "primary_on_target": target and plain(target.primary, run.output.words),
         "interval_on_target": target and plain(target.interval, run.output.words),
         "samples_on_target": target and target.samples,
         "same_as_fast": target and target.same_as_fast,
@@ -205,7 +212,7 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
         [
             words("Scheme"),
             words("Size"),
-            words("Accuracy"),
+            words.render(_first_title(result)),
             words("95 % interval"),
             words("Agreement"),
             words("On target"),
@@ -219,7 +226,8 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
         assert first.report is not None
         assert first.on_target is not None
         out.line(
-            "Accuracy: {samples} samples, {runtime}. On target: {on_target} samples, {target}.",
+            "{name}: {samples} samples, {runtime}. On target: {on_target} samples, {target}.",
+            name=words.render(_first_title(result)),
             samples=first.report.samples,
             runtime=first.report.runtime,
             on_target=first.on_target.samples,
@@ -228,7 +236,7 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
     for candidate in result.candidates:
         if candidate.report is not None and (test := candidate.report.paired) is not None:
             out.line("{scheme} against float: {sentence}", scheme=candidate.scheme,
-                     sentence=told(test))  # fmt: skip
+                     sentence=told(test, _is_share(candidate)))  # fmt: skip
         if (why := candidate.verdict.why_not) is not None:
             out.line("{scheme}: {why}", scheme=candidate.scheme, why=why)
         if (how := candidate.verdict.lowered) is not None:
@@ -296,12 +304,27 @@ def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> li
     return [
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",
-        percent(report.accuracy if report else None),
-        span(report.interval if report else None),
+        figure(report.primary) if report and report.primary else "–",
+        _interval(report.primary if report else None),
         percent(report.agreement if report else None),
-        percent(target.accuracy if target else None),
+        figure(target.primary) if target and target.primary else "–",
         verdict,
     ]
+
+
+def _first_title(result: QuantResult) -> Text:
+    """What the first figure of this model is called."""
+    primary = result.float_report and result.float_report.primary
+    return title(primary.name) if primary else say("Accuracy")
+
+
+def _is_share(candidate: Candidate) -> bool:
+    primary = None if candidate.report is None else candidate.report.primary
+    return primary is None or primary.is_share
+
+
+def _interval(primary: Measure | None) -> str:
+    return span(None) if primary is None else span(primary.interval, primary.is_share)
 
 
 def pack(arguments: Namespace, run: Runner) -> int:

@@ -23,6 +23,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.passes import FUSION_PASSES
 from edgekiln.core.plans import Goal
 from edgekiln.core.reporting import FORMATS
+from edgekiln.core.task import Decoder, Task
 from edgekiln.core.workspace import Workspace, default_root
 
 Command = Callable[[argparse.Namespace, Runner], int]
@@ -159,6 +160,7 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     schemes = (*SCHEMES, *SPECIAL_SCHEMES)
     quantize.add_argument("--scheme", nargs="+", action="extend", choices=schemes, metavar="S")
     _pass_options(quantize)
+    _judging_options(quantize)
     quantize.add_argument("--max-drop", type=float, default=0.01, metavar="FRACTION")
     quantize.add_argument(
         "--agree", type=float, metavar="FRACTION", help="answers as the float model's, for 0.99"
@@ -181,6 +183,10 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--against", metavar="MODEL")
     evaluate.add_argument("--data", required=True, metavar="D")
     evaluate.add_argument("--runtime", metavar="R", default="litert", help="see “runtime list”")
+    _judging_options(evaluate)
+    evaluate.add_argument(
+        "--slice", action="append", metavar="BY", help="figures by class, size or a column"
+    )
 
     check = _command(commands, common, "check-data", "say what data is like", data.check_data)
     check.add_argument("data", metavar="D")
@@ -213,6 +219,13 @@ def _model_options(command: argparse.ArgumentParser, name: str, metavar: str) ->
     command.add_argument("--pin", action="append", default=[], metavar="NAME=1,224,224,3")
     names = ["none", *(preset.name for preset in (*PRESETS, *SOUND_PRESETS))]
     command.add_argument("--preprocessing", choices=names, help="default: found on labelled data")
+
+
+def _judging_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", choices=get_args(Task), help="default: told by data and outputs")
+    command.add_argument(
+        "--decoder", choices=get_args(Decoder), help="how a detector's boxes are read"
+    )
 
 
 def _add_runtimes(commands: Subparsers, common: argparse.ArgumentParser) -> None:

@@ -23,7 +23,8 @@ from edgekiln.core.measures import figure, span, title, told
 from edgekiln.core.model import InspectedModel, TensorSpec
 from edgekiln.core.plain import plain
 from edgekiln.core.plans import ConvertPlan, EvalPlan, FusionPlan
-from edgekiln.core.text import say
+from edgekiln.core.task import Judging
+from edgekiln.core.text import Text, say
 
 
 def inspect(arguments: Namespace, run: Runner) -> int:
@@ -96,6 +97,11 @@ def preprocessing(arguments: Namespace) -> Preprocessing | None:
     return named[arguments.preprocessing] if arguments.preprocessing else None
 
 
+def judging(arguments: Namespace) -> Judging:
+    """What `--task` and `--decoder` declare."""
+    return Judging(arguments.task, arguments.decoder)
+
+
 def fuse(arguments: Namespace, run: Runner) -> int:
     """Fuse, prove, and put the result where asked."""
     out = Path(arguments.out)
@@ -160,20 +166,35 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     report = run.step(
         "evaluate",
         EvalInputs(artifact, against),
-        EvalPlan(data, arguments.runtime, preprocessing(arguments)),
+        EvalPlan(
+            data,
+            arguments.runtime,
+            preprocessing(arguments),
+            judging(arguments),
+            tuple(arguments.slice or ()),
+        ),
         AccuracyReport,
     )
     run.output.result(plain(report, run.output.words))
+    first = report.primary
     run.output.line(
-        "Accuracy {accuracy}, agreement {agreement}: "
+        "{name} {figure}, agreement {agreement}: "
         "{samples} samples, {runtime}, {ms:.2f} ms a sample",
-        accuracy=percent(report.accuracy),
+        name=run.output.words.render(title(first.name if first else "accuracy")),
+        figure=figure(first) if first else "–",
         agreement=percent(report.agreement),
         samples=report.samples,
         runtime=report.runtime,
         ms=report.median_ms,
     )
     print_certainty(report, run)
+    if report.task_why is not None:
+        run.output.line(
+            "Judged as {task}: {why}.",
+            task=report.task if report.decoder is None else f"{report.task} ({report.decoder})",
+            why=report.task_why,
+        )
+    _print_slices(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )
@@ -182,13 +203,38 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     return 0
 
 
+def _print_slices(report: AccuracyReport, run: Runner) -> None:
+    words = run.output.words
+    if not report.slices:
+        return
+    head = [words("By"), words("Value"), words("Samples"), words("Figure"), words("95 % interval")]
+    names = {"class": words("class"), "size": words("size")}
+    rows = [
+        [
+            names.get(each.by, each.by),
+            each.value,
+            str(each.samples),
+            "–" if each.primary is None else figure(each.primary),
+            "–" if each.primary is None else span(each.primary.interval, each.primary.is_share),
+        ]
+        for each in report.slices
+    ]
+    run.output.table(head, rows)
+
+
 def print_certainty(report: AccuracyReport, run: Runner) -> None:
-    """The interval of the accuracy, the paired test against float, the further figures."""
+    """The interval of the first figure, the paired test against float, the further figures, and
+    each output where there are several."""
     out, words = run.output, run.output.words
-    if report.interval is not None:
-        out.line("Accuracy with 95 % confidence: {interval}", interval=span(report.interval))
+    first = report.primary
+    if first is not None and first.interval is not None:
+        out.line(
+            "{name} with 95 % confidence: {interval}",
+            name=words.render(title(first.name)),
+            interval=span(first.interval, first.is_share),
+        )
     if report.paired is not None:
-        out.line("Against float: {sentence}", sentence=told(report.paired))
+        out.line("Against float: {sentence}", sentence=_tested(report))
     if report.measures:
         head = [words("Figure"), words("Value"), words("95 % interval"), words("Samples")]
         rows = [
@@ -196,3 +242,19 @@ def print_certainty(report: AccuracyReport, run: Runner) -> None:
             for m in report.measures
         ]
         out.table(head, rows)
+    if report.by_output:
+        head = [words("Output"), words("Cosine"), words("SQNR"), words("Error")]
+        rows = [
+            [o.name, f"{o.cosine:.4f}", _decibels(o.sqnr_db), percent(o.error)]
+            for o in report.by_output
+        ]
+        out.table(head, rows)
+
+
+def _tested(report: AccuracyReport) -> Text:
+    assert report.paired is not None
+    return told(report.paired, report.primary is None or report.primary.is_share)
+
+
+def _decibels(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.1f} dB"

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekiln.core.artifact import Artifact, SchemeName, Verdict
-from edgekiln.core.data import Preprocessing
+from edgekiln.core.data import DataSource, Preprocessing
 from edgekiln.core.fusion import Latency
-from edgekiln.core.measures import ClassFigures, Interval, Measure, PairedTest, ReliabilityBin
+from edgekiln.core.measures import (
+    ClassFigures,
+    Interval,
+    Measure,
+    PairedTest,
+    ReliabilityBin,
+    SliceFigures,
+)
 from edgekiln.core.plans import Goal, Limit
 from edgekiln.core.quantization import Attempt, Kept, Sensitivity
 from edgekiln.core.task import Decoder, Task
@@ -27,6 +34,17 @@ class Differing:
 
 
 @dataclass(frozen=True)
+class OutputLikeness:
+    """One of several outputs beside the float model's: the mean cosine of the samples, SQNR (None
+    where there is no noise), and the error as in AccuracyReport."""
+
+    name: str
+    cosine: float
+    sqnr_db: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
 class AccuracyReport:
     """What a model's answers are worth on `samples` samples, by the kind of its `task`.
 
@@ -38,7 +56,8 @@ class AccuracyReport:
     (-1 where the task has no classes), `scores` float32 [samples, …]: class scores, else values.
     Of a detector also `starts`, `corners` (fractions of the model's input), `classes` and
     `box_scores`: sample i has the rows from starts[i] on; of a segmenter `masks` uint8 [samples,
-    height, width]. What is true of them is there by the same names after `true_`.
+    height, width]; of an autoencoder `rebuilt` [samples], the mean squared error, and `abnormal`.
+    What is true of them is there by the same names after `true_`; further outputs after `output:`.
     """
 
     runtime: str  # "litert 2.3.0"
@@ -54,8 +73,8 @@ class AccuracyReport:
     preprocessing: Preprocessing
     differing: tuple[Differing, ...] = ()  # from the float model's top-1, the first of them
     notes: tuple[Text, ...] = ()  # what was said of the data while it was read
-    # without classes: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs, of the worst
-    # part where they are joined of parts
+    # without agreement: sqrt(sum (a-b)^2 / sum b^2) against the float model's outputs, of the worst
+    # output or part where they are joined of parts
     error: float | None = None
     interval: Interval | None = None  # of the accuracy
     agreement_interval: Interval | None = None
@@ -67,12 +86,29 @@ class AccuracyReport:
     task_why: Text | None = None
     decoder: Decoder | None = None  # of a detector
     primary: Measure | None = None
+    by_output: tuple[OutputLikeness, ...] = ()  # where there are several
+    slices: tuple[SliceFigures, ...] = ()  # where they were asked for
 
     @property
     def share(self) -> float | None:
         """The fraction of which a candidate may lose some: accuracy, mAP, mIoU, AUC, recall; None
         where the task has none, or the data no truth."""
         return _share(self.accuracy, self.primary)
+
+    @property
+    def first(self) -> Measure | None:
+        """The figure against the truth; of a classifier its accuracy. None without a truth."""
+        if self.primary is not None or self.accuracy is None:
+            return self.primary
+        return Measure("accuracy", self.accuracy, self.samples, self.interval)
+
+    @property
+    def figures(self) -> tuple[Measure, ...]:
+        """The first figure, then the others, each once."""
+        first = self.first
+        if first is None:
+            return self.measures
+        return (first, *(each for each in self.measures if each.name != first.name))
 
 
 def _share(accuracy: float | None, primary: Measure | None) -> float | None:
@@ -111,6 +147,29 @@ class EvalInputs:
 
     artifact: Artifact
     against: Artifact | None = None
+
+
+@dataclass(frozen=True)
+class SliceInputs:
+    """A report, and the float model's, on `data`."""
+
+    report: AccuracyReport
+    reference: AccuracyReport | None
+    data: DataSource
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """By what to slice: "class", "size", a table's column; () by all there is."""
+
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """What both models are worth on each slice."""
+
+    slices: tuple[SliceFigures, ...]
 
 
 @dataclass(frozen=True)

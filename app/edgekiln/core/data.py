@@ -17,6 +17,11 @@ Features = Literal["waveform", "log-mel", "mfcc"]
 MelConvention = Literal["tf.signal", "audio-ops"]
 Sampling = Literal["stratified", "random", "first"]
 Part = Literal["all", "calibration", "evaluation"]
+DataKind = Literal[
+    "folder", "list", "coco", "voc", "masks", "npz", "npy", "idx", "table", "tfrecord"
+]
+Content = Literal["picture", "sound", "numbers"]
+Truth = Literal["classes", "boxes", "masks", "values", "none"]
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,45 @@ class OfferedSizes:
     """Whole shapes by input name, as ConvertPlan takes them: what the data would be fed as."""
 
     sizes: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class LookPlan:
+    """Nothing to decide."""
+
+
+@dataclass(frozen=True)
+class DataLook:
+    """What data was recognised as, without a sample read: `packed` in an archive; `labelled` of
+    `samples` have what is true of them; `size`: of every sample, "" where each has its own;
+    `columns`: of a table, what else is known of each sample."""
+
+    kind: DataKind
+    packed: bool
+    content: Content
+    truth: Truth
+    samples: int
+    labelled: int
+    class_names: tuple[str, ...]  # those that occur, a hundred at most
+    classes: int
+    size: str
+    columns: tuple[str, ...]
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindPlan:
+    """The labelled data to try preprocessings on."""
+
+    data: DataSource
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The preprocessing the finder would take, and what speaks for it."""
+
+    preprocessing: Preprocessing
+    evidence: Text
 
 
 @dataclass(frozen=True)

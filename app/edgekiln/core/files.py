@@ -29,14 +29,15 @@ def sha256(path: Path) -> str:
 def fingerprint(path: Path) -> str:
     """Hex SHA-256 that changes when a file or anything in a folder changes.
 
-    A file is hashed by its bytes. A folder is hashed by names, sizes and modification times: a
-    folder of pictures is too large to read at every step.
+    A file is hashed by its bytes. A folder is hashed by names, sizes, modification times and rights
+    (what could not be read yesterday may be today): a folder of pictures is too large to read at
+    every step.
     """
     if path.is_file():
         return sha256(path)
     digest = hashlib.sha256()
     for name, stat in _files_below(path, ""):
-        line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_mode:o}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 

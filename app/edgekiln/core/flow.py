@@ -17,6 +17,7 @@ from edgekiln.core.model import DYNAMIC, Signature
 from edgekiln.core.passes import PassInfo
 from edgekiln.core.plans import ConvertPlan, FusionPlan, Goal, Limit, QuantPlan
 from edgekiln.core.quantization import Kept
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 
 D = TypeVar("D")
@@ -204,6 +205,7 @@ class QuantDraft:
     cluster: str = ""
     found: Kept = ()
     switches: Kept = ()
+    judging: Judging = DERIVED
 
     @property
     def kept(self) -> Kept:
@@ -227,6 +229,7 @@ class QuantDraft:
             limit_on=self.limit_on,
             search_seconds=60 * self.search_minutes,
             cluster=self.cluster,
+            judging=self.judging,
         )
 
     @property
@@ -260,9 +263,7 @@ def _data_problems(draft: QuantDraft) -> tuple[Text, ...]:
     problems: list[Text] = []
     if not draft.random:
         if draft.calibration is None:
-            problems.append(
-                say("Choose calibration data: a folder of pictures by class, or an .npz.")
-            )
+            problems.append(say("Choose calibration data: a folder or a file."))
         for path in (draft.calibration, draft.evaluation):
             problems += _path_problems(path)
     return (*problems, *_scheme_problems(draft))

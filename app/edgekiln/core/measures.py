@@ -56,6 +56,22 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class SliceFigures:
+    """The samples that have `value` in common: `by` is "class", "size" or a table's column.
+
+    `primary`: the figure of those that are labelled, None where there are none; `float_primary`:
+    the float model's; `paired`: the difference, and whether so few samples can show it.
+    """
+
+    by: str
+    value: str
+    samples: int
+    primary: Measure | None
+    float_primary: Measure | None = None
+    paired: PairedTest | None = None
+
+
+@dataclass(frozen=True)
 class ReliabilityBin:
     """The samples whose confidence lies in (low, high]: how sure the model was of them on average,
     and the share it had right."""

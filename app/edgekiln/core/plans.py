@@ -97,12 +97,13 @@ class QuantPlan:
 
 @dataclass(frozen=True)
 class EvalPlan:
-    """`against`: path of the model to agree with ("" for none), its float `.tflite`."""
+    """`slices`: by what figures are told of parts of the data, as in SlicePlan; () not at all."""
 
     data: DataSource
     runtime: str = "litert"
     preprocessing: Preprocessing | None = None
     judging: Judging = DERIVED
+    slices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

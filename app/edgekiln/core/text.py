@@ -27,7 +27,15 @@ class Text:
 def say(template: str, **values: Value) -> Text:
     """A sentence: `say("{count} pictures", count=3)`. The template must be a literal: it is the key
     of the translation."""
-    return Text(template, tuple(values.items()))
+    return Text(
+        template, tuple((k, shown(v)) if isinstance(v, str) else (k, v) for k, v in values.items())
+    )
+
+
+def shown(name: str) -> str:
+    """A file's name that can be written down: its bytes may be no UTF-8, which Python keeps as half
+    characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class Words:

@@ -16,6 +16,7 @@ CONVERT = "convert"
 WORK = "work"
 PICTURES = "pictures"  # what is looked at meanwhile
 DATA = "data"
+LOOK = "look"  # short: never behind a check
 
 
 def device_lane(device: str) -> str:

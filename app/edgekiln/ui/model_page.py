@@ -12,7 +12,7 @@ from edgekiln.core.flow import unpinned
 from edgekiln.core.model import DYNAMIC, InspectedModel, ModelSource, Signature, TensorSpec
 from edgekiln.ui import figures, tasks
 from edgekiln.ui.state import sample_path
-from edgekiln.ui.widgets.choose_path import choose_file, choose_folder, choose_npz
+from edgekiln.ui.widgets.choose_path import choose_data, choose_file, choose_folder
 from edgekiln.ui.widgets.kit import (
     Action,
     button,
@@ -244,13 +244,13 @@ class ModelPage(Page):
                 button(Action(said, lambda: self._ask_sizes(at_hand, signature), "offer")), None
             )
         folder = Action(
-            words("Sizes of a picture folder…"),
+            words("Sizes of a folder…"),
             lambda: self._ask_sizes(choose_folder(words, self), signature),
             "offer-folder",
         )
         archive = Action(
-            words("Sizes of an .npz…"),
-            lambda: self._ask_sizes(choose_npz(words, self), signature),
+            words("Sizes of a data file…"),
+            lambda: self._ask_sizes(choose_data(words, self), signature),
             "offer-npz",
         )
         return row(button(folder), button(archive), None)

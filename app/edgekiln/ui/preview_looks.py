@@ -15,7 +15,7 @@ from edgekiln.core.quantization import OperatorError, Precision
 from edgekiln.core.text import Words
 from edgekiln.ui import figures
 from edgekiln.ui.class_look import ClassLook
-from edgekiln.ui.preview_tiles import difference, primary, tone_of
+from edgekiln.ui.preview_tiles import difference, tone_of
 from edgekiln.ui.quant_look import sorted_operators
 from edgekiln.ui.theme import Tokens, Tone
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
@@ -57,7 +57,7 @@ class Looks:
             words("Figure"), words("Value"), words("float"), words("Difference"),
             words("95 % interval"), words("Samples"),
         )  # fmt: skip
-        rows = [self._figure(each) for each in _measures(self.report)]
+        rows = [self._figure(each) for each in self.report.figures]
         return table(self.tokens, words("Figures"), headers, rows, 0, 16)
 
     def _figure(self, own: Measure) -> Row:
@@ -75,7 +75,7 @@ class Looks:
     def _of_float(self, own: Measure) -> Measure | None:
         if self.result.float_report is None:
             return None
-        theirs = _measures(self.result.float_report)
+        theirs = self.result.float_report.figures
         return next((each for each in theirs if each.name == own.name), None)
 
     def _confusion(self, show_pair: Callable[[int, int], object]) -> QWidget:
@@ -176,10 +176,3 @@ class Looks:
 def _range(name: str, latency: Latency) -> Range:
     said = figures.milliseconds(latency.median)
     return Range(name, latency.low, latency.median, latency.high, said)
-
-
-def _measures(report: AccuracyReport) -> tuple[Measure, ...]:
-    """The first figure, then the others, each once."""
-    first = primary(report)
-    others = [m for m in report.measures if first is None or m.name != first.name]
-    return (*others,) if first is None else (first, *others)

@@ -12,6 +12,7 @@ from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
 from edgekiln.ui.export_dialog import ExportDialog
+from edgekiln.ui.live_tab import LiveTab, live_start
 from edgekiln.ui.preview_candidates import candidate_list
 from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
@@ -90,7 +91,8 @@ class PreviewPage(Page):
         words, chosen = self.words, result.chosen == candidate.scheme
         why_not = "" if candidate.verdict.usable else words("This candidate is not usable.")
         export = Action(words("Export…"), self._export, "export")
-        secondary: tuple[Action, ...] = (export,)
+        check = Action(words("Check the data"), lambda: self.ways.go("data"), "check-data")
+        secondary: tuple[Action, ...] = (export, check)
         if not chosen:
             ship = Action(
                 words("Ship {scheme}", scheme=candidate.scheme),
@@ -98,7 +100,7 @@ class PreviewPage(Page):
                 "ship",
                 why_not,
             )
-            secondary = (ship, export)
+            secondary = (ship, export, check)
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
@@ -180,6 +182,10 @@ class PreviewPage(Page):
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
+        start = live_start(self.desk, result, candidate)
+        if start is not None:
+            live = LiveTab(words, self.tokens, self.desk.live, start, candidate.scheme)
+            tabs.addTab(live, words("Live"))
         names = [tabs.widget(n).objectName() for n in range(tabs.count())]
         if self.looking.tab in names:
             tabs.setCurrentIndex(names.index(self.looking.tab))

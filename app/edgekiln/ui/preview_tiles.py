@@ -18,10 +18,8 @@ _LOW_IS_GOOD: frozenset[MeasureName] = frozenset(("ece", "mae", "rmse", "kl"))
 
 
 def primary(report: AccuracyReport) -> Measure | None:
-    """The figure against the truth; of a classifier its accuracy. None without a truth."""
-    if report.primary is not None or report.accuracy is None:
-        return report.primary
-    return Measure("accuracy", report.accuracy, report.samples, report.interval)
+    """The figure against the truth; None without one."""
+    return report.first
 
 
 def difference(words: Words, own: Measure, reference: Measure | None) -> str:

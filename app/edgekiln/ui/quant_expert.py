@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -18,12 +19,14 @@ from PySide6.QtWidgets import (
 from edgekiln.core.artifact import SCHEMES, SPECIAL_SCHEMES, SchemeName
 from edgekiln.core.data import PRESETS
 from edgekiln.core.flow import QuantDraft
+from edgekiln.core.task import Decoder, Judging, Task
 from edgekiln.core.text import Text, Words, say
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
 from edgekiln.ui.widgets.kit import card, column, row, text, word
 from edgekiln.ui.widgets.panels import folded
 
+C = TypeVar("C")
 _MOST_SAMPLES = 100_000
 _MOST_MINUTES = 24 * 60.0
 
@@ -94,6 +97,8 @@ def _fields(words: Words, desk: Desk, tell: Callable[[], object]) -> QWidget:
         (words("Calibration samples, at most"), _samples(desk, tell)),
         (words("Search for operators to keep, minutes (0: none)"), _minutes(desk)),
         (words("Preprocessing of pictures"), _preprocessing(words, desk)),
+        (words("What the model answers"), _task(words, desk)),
+        (words("How boxes are read from a detector"), _decoder(words, desk)),
         (words("Address of a Dask cluster (empty: this computer)"), _cluster(desk)),
     )
     for number, (title, field) in enumerate(fields):
@@ -152,4 +157,51 @@ def _cluster(desk: Desk) -> QLineEdit:
     field.textChanged.connect(
         lambda value: desk.save_quant_draft(replace(desk.quant_draft, cluster=value.strip()))
     )
+    return field
+
+
+def _task(words: Words, desk: Desk) -> QComboBox:
+    choices: dict[Task | None, str] = {
+        None: words("derived from data and outputs"),
+        "classification": words("a class (classification)"),
+        "detection": words("boxes (detection)"),
+        "segmentation": words("a class for every pixel (segmentation)"),
+        "regression": words("numbers (regression)"),
+        "autoencoder": words("its input again (autoencoder)"),
+        "embedding": words("a vector to compare (embedding)"),
+        "none": words("anything: only compared with float"),
+    }
+
+    def keep(task: Task | None) -> None:
+        _judge(desk, replace(desk.quant_draft.judging, task=task))
+
+    return _choice("task", choices, desk.quant_draft.judging.task, keep)
+
+
+def _decoder(words: Words, desk: Desk) -> QComboBox:
+    choices: dict[Decoder | None, str] = {
+        None: words("derived from the outputs"),
+        "ssd": "SSD (TFLite_Detection_PostProcess)",
+        "yolov5": "YOLOv5",
+        "yolov8": "YOLOv8",
+        "corners": words("corners, class and score in rows"),
+    }
+
+    def keep(decoder: Decoder | None) -> None:
+        _judge(desk, replace(desk.quant_draft.judging, decoder=decoder))
+
+    return _choice("decoder", choices, desk.quant_draft.judging.decoder, keep)
+
+
+def _judge(desk: Desk, judging: Judging) -> None:
+    desk.save_quant_draft(replace(desk.quant_draft, judging=judging))
+
+
+def _choice(name: str, choices: dict[C, str], now: C, keep: Callable[[C], object]) -> QComboBox:
+    field = QComboBox()
+    field.setObjectName(name)
+    field.addItems(list(choices.values()))
+    values = list(choices)
+    field.setCurrentIndex(values.index(now))
+    field.activated.connect(lambda number: keep(values[number]))
     return field

@@ -1,17 +1,15 @@
-"""What the quantize wizard asks before it runs: target and goal, data."""
+"""What the quantize wizard asks first: target and goal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QRadioButton,
     QWidget,
 )
 
@@ -20,9 +18,7 @@ from edgekiln.core.device import Profile
 from edgekiln.core.flow import QuantDraft
 from edgekiln.core.text import Words
 from edgekiln.ui.state import Desk
-from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.choose_path import choose_folder, choose_npz
-from edgekiln.ui.widgets.kit import Action, button, card, column, line, notice, row, text, word
+from edgekiln.ui.widgets.kit import card, column, line, radio, row, text, word
 
 Change = Callable[[QuantDraft], object]
 
@@ -47,18 +43,18 @@ def _goal(words: Words, desk: Desk, change: Change) -> QWidget:
     draft = desk.quant_draft
     frame = QFrame()
     limits, goals = QButtonGroup(frame), QButtonGroup(frame)
-    accuracy = _radio("limit-accuracy", words("Accuracy falls by at most"), limits)
-    agreement = _radio("limit-agreement", words("Answers stay the same in"), limits)
-    smallest = _radio("goal-size", words("the smallest"), goals)
-    fastest = _radio("goal-latency", words("the fastest on this computer"), goals)
-    for radio, on, to in (
+    accuracy = radio("limit-accuracy", words("Accuracy falls by at most"), limits)
+    agreement = radio("limit-agreement", words("Answers stay the same in"), limits)
+    smallest = radio("goal-size", words("the smallest"), goals)
+    fastest = radio("goal-latency", words("the fastest on this computer"), goals)
+    for made, on, to in (
         (accuracy, draft.limit_on == "accuracy", replace(draft, limit_on="accuracy")),
         (agreement, draft.limit_on == "agreement", replace(draft, limit_on="agreement")),
         (smallest, draft.goal == "size", replace(draft, goal="size")),
         (fastest, draft.goal == "latency", replace(draft, goal="latency")),
     ):
-        radio.setChecked(on)
-        radio.toggled.connect(lambda on, to=to: on and change(_with_drop(to, desk)))
+        made.setChecked(on)
+        made.toggled.connect(lambda on, to=to: on and change(_with_drop(to, desk)))
     column(
         line(words("What may be lost"), "strong"),
         accuracy,
@@ -80,14 +76,6 @@ def _goal(words: Words, desk: Desk, change: Change) -> QWidget:
 def _with_drop(draft: QuantDraft, desk: Desk) -> QuantDraft:
     """The limit as it is by now: its field keeps it without drawing the page anew."""
     return replace(draft, max_drop=desk.quant_draft.max_drop)
-
-
-def _radio(name: str, title: str, group: QButtonGroup) -> QRadioButton:
-    radio = QRadioButton(title)
-    radio.setObjectName(name)
-    radio.setAccessibleName(title)
-    group.addButton(radio)
-    return radio
 
 
 def _points(words: Words, desk: Desk) -> QDoubleSpinBox:
@@ -126,87 +114,13 @@ def _profile(
 ) -> QWidget:
     draft = desk.quant_draft
     chosen = profile.name == draft.target
-    radio = QRadioButton(words(profile.title))
-    radio.setObjectName(f"target-{profile.name}")
-    radio.setAccessibleName(words(profile.title))
-    radio.setChecked(chosen)
-    group.addButton(radio)
-    radio.toggled.connect(lambda on: on and change(replace(draft, target=profile.name)))
+    made = radio(f"target-{profile.name}", words(profile.title), group)
+    made.setChecked(chosen)
+    made.toggled.connect(lambda on: on and change(replace(draft, target=profile.name)))
     known = [d.name for d in desk.devices.all() if d.profile == profile.name]
     facts = words("{runtime} on {arch}", runtime=profile.runtime, arch=profile.arch)
     if known:
         facts += " · " + words("known: {names}", names=", ".join(known))
     note = text(words(profile.note), "muted")
-    said = row(radio, line(facts), gap=16, wide=1)
+    said = row(made, line(facts), gap=16, wide=1)
     return card(said, note, kind="chosen" if chosen else "card", gap=4)
-
-
-def data_step(words: Words, tokens: Tokens, desk: Desk, change: Change) -> QWidget:
-    """Calibration and evaluation data, or none."""
-    draft = desk.quant_draft
-    owner = QFrame()
-    group = QButtonGroup(owner)
-    data = _radio("with-data", words("With data"), group)
-    random = _radio("no-data", words("No data: random numbers, latency only"), group)
-    random.setChecked(draft.random)
-    data.setChecked(not draft.random)
-    random.toggled.connect(lambda on: change(replace(desk.quant_draft, random=on)))
-    row(data, random, None, gap=24, into=owner)
-    if draft.random:
-        said = words(
-            "Sizes, latencies and what the target's runtime refuses are real. Accuracy is unknown "
-            "without data: none is shown, and what is made this way cannot be packed."
-        )
-        return column(owner, notice(tokens, "warn", said), gap=16)
-    return column(owner, *_pickers(words, desk, change), gap=16)
-
-
-def _pickers(words: Words, desk: Desk, change: Change) -> tuple[QWidget, ...]:
-    draft = desk.quant_draft
-    return (
-        _picker(
-            words,
-            "calibration",
-            words("Calibration data"),
-            words("Typical inputs, 100 or more: they set the ranges of int8 and int16."),
-            draft.calibration,
-            lambda path: change(replace(desk.quant_draft, calibration=path)),
-        ),
-        _picker(
-            words,
-            "evaluation",
-            words("Evaluation data"),
-            words("Labelled inputs the model has not seen: they measure what accuracy is left."),
-            draft.evaluation,
-            lambda path: change(replace(desk.quant_draft, evaluation=path)),
-        ),
-        text(
-            words("A folder with one folder of pictures per class, or an .npz with x and y."),
-            "muted",
-        ),
-    )
-
-
-def _picker(
-    words: Words,
-    name: str,
-    title: str,
-    why: str,
-    path: Path | None,
-    take: Callable[[Path], object],
-) -> QWidget:
-    where = line(words("Nothing chosen") if path is None else str(path), "" if path else "muted")
-    where.setObjectName(f"{name}-path")
-
-    def ask(choose: Callable[[Words, QWidget], Path | None]) -> None:
-        chosen = choose(words, frame)
-        if chosen is not None:
-            take(chosen)
-
-    folder = button(Action(words("Folder…"), lambda: ask(choose_folder), f"{name}-folder"))
-    file = button(Action(words("File…"), lambda: ask(choose_npz), f"{name}-file"))
-    for made in (folder, file):
-        made.setAccessibleName(f"{title}: {made.text()}")
-    choice = row(where, folder, file, wide=0)
-    frame = card(line(title, "strong"), text(why, "muted"), choice)
-    return frame

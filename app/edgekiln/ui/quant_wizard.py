@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from edgekiln.core.accuracy import QuantResult
 from edgekiln.core.artifact import CALIBRATED_SCHEMES, Artifact
+from edgekiln.core.data import DataSource
 from edgekiln.core.flow import QUANTIZE, QuantDraft
 from edgekiln.core.plans import QuantPlan
 from edgekiln.core.quantization import Kept
@@ -15,6 +16,8 @@ from edgekiln.core.text import Words
 from edgekiln.jobs.job import Job
 from edgekiln.ui import quant_steps, tasks
 from edgekiln.ui.attempts import Across, asked, best
+from edgekiln.ui.data_looks import Looks
+from edgekiln.ui.quant_data import DataStep, calibrates, data_step
 from edgekiln.ui.quant_expert import expert_settings
 from edgekiln.ui.quant_look import Looking
 from edgekiln.ui.quant_result import choose_body, look_body, run_body
@@ -38,6 +41,8 @@ class QuantWizard(Page):
     def __init__(self, words: Words, tokens: Tokens, desk: Desk, ways: Ways) -> None:
         super().__init__(words, tokens, desk, ways)
         self._looking = Looking()
+        self._looks = Looks(desk)
+        self._looks.told.connect(self._tell_next)
 
     def draw(self) -> None:
         """The state of the page."""
@@ -70,6 +75,8 @@ class QuantWizard(Page):
         """And what was unfolded and looked at."""
         assert isinstance(other, QuantWizard)
         self._across, self._unfolded, self._looking = other._across, other._unfolded, other._looking
+        self._looks = other._looks
+        self._looks.told.connect(self._tell_next)
         super().adopt(other)
 
     @property
@@ -118,7 +125,10 @@ class QuantWizard(Page):
         if step == "target":
             body = quant_steps.target_step(words, self.desk, self._change)
         else:
-            data = quant_steps.data_step(words, self.tokens, self.desk, self._change)
+            model = self._model()
+            data = data_step(
+                DataStep(words, self.tokens, self.desk, self._looks, model, self._change)
+            )
             body = column(data, self._expert(), gap=16)
         problems = QUANTIZE.problems(step, self._draft)
         said = [notice(self.tokens, "warn", words.render(p)) for p in problems]
@@ -147,7 +157,10 @@ class QuantWizard(Page):
         self._unfolded = unfolded
 
     def _tell_next(self) -> None:
-        """A number of the draft changed: the page stays, and the next step says so."""
+        """A number of the draft changed, or more is known of the data: the page stays, and the next
+        step says so."""
+        if self._step != "data" or (self.job is not None and not self.job.ended):
+            return
         for shown in self.findChildren(QPushButton, "next"):
             shown.setText(self._next_title("data"))
             shown.setAccessibleName(shown.text())
@@ -161,7 +174,11 @@ class QuantWizard(Page):
         if not CALIBRATED_SCHEMES & set(draft.schemes):
             return words("Make and judge {count} schemes", count=len(draft.schemes))
         count = draft.calibration_samples
-        if draft.calibration is not None and draft.calibration.is_dir():
+        path = draft.calibration
+        known = self._looks.known(DataSource(path) if path is not None else None)
+        if known is not None:
+            count = min(count, calibrates(known.samples, draft.share))
+        if known is not None and known.content == "picture":
             return words("Calibrate with {count} pictures", count=count)
         return words("Calibrate with {count} samples", count=count)
 

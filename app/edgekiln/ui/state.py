@@ -23,6 +23,7 @@ from edgekiln.core.workspace import InHand, Workspace
 from edgekiln.jobs import practice
 from edgekiln.jobs.job import Job, Task
 from edgekiln.jobs.lanes import Lanes
+from edgekiln.jobs.live import Live
 from edgekiln.jobs.netron import Netron
 from edgekiln.jobs.practice import PracticeBox
 
@@ -39,6 +40,7 @@ _MADE_FROM_MODEL = frozenset(
         "thumbnails",
         "bundle",
         "check-data",
+        "propose",
     )
 )
 
@@ -62,6 +64,7 @@ class Desk(QObject):
         super().__init__()
         self.workspace, self.lanes = workspace, lanes
         self.practice, self.netron = box, netron
+        self.live = Live(workspace.root)
         self.devices = DeviceList(workspace.root)
         self.in_hand: InHand = still_there(workspace.load())
         self.recent: Recent = recall(Recent, workspace.draft("recent"))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekiln.core.accuracy import QuantResult
+from edgekiln.core.accuracy import QuantResult, SliceInputs, SlicePlan, SliceTable
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.bundle import Bundle, BundleInputs
 from edgekiln.core.data import (
     DataCheck,
     DataCheckPlan,
+    DataLook,
     DataSource,
+    FindPlan,
+    LookPlan,
     OfferedSizes,
+    Proposal,
     ThumbnailPlan,
     Thumbnails,
 )
@@ -40,7 +44,7 @@ from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
 from edgekiln.core.samples import ListInputs, ListPlan, SampleList
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
-from edgekiln.jobs.lanes import CONVERT, DATA, PICTURES, device_lane
+from edgekiln.jobs.lanes import CONVERT, DATA, LOOK, PICTURES, device_lane
 from edgekiln.ui.figures import model_name
 
 # Which place of the window a step belongs to: its mark is shown there.
@@ -108,6 +112,22 @@ def offer_sizes(data: Path, signature: Signature) -> Task[OfferedSizes]:
     """The sizes the data has, for those the signature leaves open."""
     title = say("Look at the sizes of {name}", name=data.name)
     return Task("offer-sizes", DataSource(data), SizePlan(signature), OfferedSizes, title)
+
+
+def look_at_data(data: DataSource) -> Task[DataLook]:
+    """What was recognised at a path."""
+    title = say("Look at {name}", name=data.path.name)
+    return Task("look-at-data", data, LookPlan(), DataLook, title, LOOK)
+
+
+def propose(artifact: Artifact, data: DataSource) -> Task[Proposal]:
+    """The preprocessing that fits model and data."""
+    return Task("propose", artifact, FindPlan(data), Proposal, say("Try preprocessings"), LOOK)
+
+
+def slices(inputs: SliceInputs) -> Task[SliceTable]:
+    """What both models are worth by class, size and column."""
+    return Task("slices", inputs, SlicePlan(), SliceTable, say("Slice the data"), LOOK)
 
 
 def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:

@@ -23,8 +23,11 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.files import part_suffix, sweep_dead
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.mapped import GZIP_MAGIC, ZIP_MAGIC, check_room
+from edgekiln.pipeline.data.pictures import SUFFIXES as PICTURE_SUFFIXES
 from edgekiln.pipeline.data.refusal import unusable
+from edgekiln.pipeline.data.sounds import SUFFIXES as SOUND_SUFFIXES
 
+_SAMPLES = PICTURE_SUFFIXES | SOUND_SUFFIXES
 _MOST_FILES = 2_000_000
 _MOST_RATIO = 1100  # deflate cannot do better; other methods only on nothing but zeros
 _RATIO_FROM = 64 << 20
@@ -41,8 +44,7 @@ _BROKEN = (
     lzma.LZMAError,
     RuntimeError,
     NotImplementedError,
-    IndexError,
-)  # fmt: skip  (RuntimeError: encrypted; IndexError: a member without a name)
+)  # fmt: skip  (RuntimeError: encrypted)
 Member = tuple[str, int, "IO[bytes] | None"]
 
 
@@ -74,9 +76,10 @@ def is_tar(path: Path) -> bool:
         return ".tar" in path.name or path.suffix == ".tgz"
 
 
-def unpack(path: Path) -> tuple[Path, Scratch]:
-    """The folder with what an archive holds (that of its only folder, or its only file), and what
-    keeps it there. UserError when it is broken, encrypted, or larger than data is."""
+def unpack(path: Path) -> tuple[Path, Scratch, tuple[Text, ...]]:
+    """The folder with what an archive holds (that of its only folder, or its only file), what keeps
+    it there, and what is said of members left out. UserError when it is broken, encrypted, or
+    larger than data is."""
     scratch = Scratch()
     try:
         with _members(path) as members:
@@ -84,7 +87,7 @@ def unpack(path: Path) -> tuple[Path, Scratch]:
     except _BROKEN as error:
         raise unusable(
             path,
-            say("The archive cannot be unpacked: {reason}", reason=str(error)[:200]),
+            say("The archive cannot be unpacked: {reason}", reason=_reason(error)),
             say("Unpack it yourself, and choose the folder."),
         ) from error
     inside = [p for p in scratch.folder.iterdir() if p.name != "__MACOSX"]
@@ -95,10 +98,21 @@ def unpack(path: Path) -> tuple[Path, Scratch]:
             say("Choose another file."),
         )
     place = scratch.folder
-    while len(inside) == 1:
+    while len(inside) == 1 and inside[0].suffix.lower() not in _SAMPLES:
         place = inside[0]
         inside = list(place.iterdir()) if place.is_dir() and not _is_data(place) else []
-    return place, scratch
+    return place, scratch, _left_out_note(left_out)
+
+
+def _reason(error: Exception) -> str:
+    """Without the place it is unpacked to, which is none of the user's."""
+    return str(getattr(error, "strerror", None) or error)[:200]
+
+
+def _left_out_note(count: int) -> tuple[Text, ...]:
+    if not count:
+        return ()
+    return (say("{count} links or unsafe names in the archive are left out", count=count),)
 
 
 def _is_data(folder: Path) -> bool:
@@ -114,16 +128,23 @@ def _members(path: Path) -> Iterator[Iterator[Member]]:
             infos = archive.infolist()
             check_room(path, sum(info.file_size for info in infos))
             yield (
-                (i.filename, i.file_size, archive.open(i)) for i in infos
-                if not i.is_dir() and (i.external_attr >> 28) != 0xA
+                (i.filename, i.file_size, None if _is_link(i) else archive.open(i))
+                for i in infos if not (i.filename and i.is_dir())
             )  # fmt: skip
         return
     with tarfile.open(path) as tar:
-        yield ((m.name, m.size, tar.extractfile(m)) for m in tar if m.isreg())
+        yield (
+            (m.name, m.size, tar.extractfile(m) if m.isreg() else None)
+            for m in tar if not m.isdir()
+        )  # fmt: skip
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return (member.external_attr >> 28) == 0xA
 
 
 def _write(path: Path, members: Iterator[Member], folder: Path) -> int:
-    """How many members had a name that leads out of the folder."""
+    """How many members were left out: links, devices, names that lead out of the folder or none."""
     total = left_out = 0
     limit = _RATIO_FROM + _MOST_RATIO * path.stat().st_size
     for count, (name, size, stream) in enumerate(members):

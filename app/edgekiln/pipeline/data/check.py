@@ -123,14 +123,15 @@ def _look_at(data: DataSet, i: int) -> _Look | Text:
     known.update(np.ascontiguousarray(raw).data)
     return _Look(
         known.digest()[:16],
-        _size(data, raw),
+        size_of(data, raw),
         dhash(raw) if data.has_pixels() else 0,
         level,
         spread,
     )
 
 
-def _size(data: DataSet, raw: Array) -> str:
+def size_of(data: DataSet, raw: Array) -> str:
+    """What a person calls the size of a sample: width × height of a picture, else the shape."""
     if data.has_pixels():
         return f"{raw.shape[1]}×{raw.shape[0]}"
     return "×".join(str(size) for size in raw.shape)

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.dataset import DataSet
-from edgekiln.pipeline.data.labels import UNLABELLED
+from edgekiln.pipeline.data.labels import UNLABELLED, read_labels
 from edgekiln.pipeline.data.lists import located, missing_note
 from edgekiln.pipeline.data.refusal import check_share, unusable
 from edgekiln.pipeline.data.rows import Pictures
@@ -42,22 +42,25 @@ def is_coco(path: Path) -> bool:
     )
 
 
-def read_coco(path: Path, folder: Path) -> DataSet:
-    """The pictures a COCO file names, below `folder`, and their boxes; classes are its categories
-    in the order of their ids. Boxes that are none are left out and counted, up to a half."""
+def read_coco(path: Path, folder: Path, known: tuple[str, ...] = ()) -> DataSet:
+    """The pictures a COCO file names, below `folder`, and their boxes. Classes are its categories:
+    by a `labels.txt` or `known` that names them all, else in the order of their ids. Boxes that are
+    none are left out and counted, up to a half."""
     data = _parsed(path)
     categories = _entries(path, data, "categories", "id")
     categories.sort(key=lambda category: str(category["id"]).zfill(9))
-    number = {category["id"]: i for i, category in enumerate(categories)}
-    names = tuple(str(category.get("name", category["id"])) for category in categories)
+    own = [str(category.get("name", category["id"])) for category in categories]
+    wanted = read_labels(folder) or known
+    names = wanted if set(own) <= set(wanted) else tuple(own)
+    number = {c["id"]: names.index(name) for c, name in zip(categories, own, strict=True)}
     boxes: dict[Any, list[BoxRow]] = defaultdict(list)
     annotations = _entries(path, data, "annotations", "image_id")
     images = _entries(path, data, "images", "id")
-    known = {image["id"] for image in images}
+    listed = {image["id"] for image in images}
     bad = 0
     for annotation in annotations:
         box = _box(annotation, number)
-        if box is None or annotation["image_id"] not in known:
+        if box is None or annotation["image_id"] not in listed:
             bad += 1
         else:
             boxes[annotation["image_id"]].append(box)
@@ -104,6 +107,15 @@ def _entries(path: Path, data: dict[str, Any], key: str, needed: str) -> list[di
     right = isinstance(entries, list) and all(
         isinstance(entry, dict) and isinstance(entry.get(needed), int | str) for entry in entries
     )
+    ids = [entry[needed] for entry in entries or ()] if right else []
+    if needed == "id" and len(set(ids)) < len(ids):
+        raise unusable(
+            path,
+            say(
+                "Two of its “{key}” have the same id, so their boxes cannot be told apart.", key=key
+            ),
+            say("Export the data as COCO again."),
+        )
     if not right or (not entries and key != "annotations"):
         raise unusable(
             path,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edgekiln.core.data import DataKind
 from edgekiln.core.text import Text
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.data.labels import UNLABELLED
@@ -32,6 +33,7 @@ class DataSet:
     truths: Truths | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     scratch: object = None
+    kind: DataKind = "folder"
 
     def __len__(self) -> int:
         return len(self.labels)

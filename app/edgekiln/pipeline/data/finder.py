@@ -15,6 +15,7 @@ from edgekiln.core.data import PRESETS, SOUND_PRESETS, DataSource, Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report, silent
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_rows
 from edgekiln.pipeline.data.dataset import DataSet
@@ -61,6 +62,7 @@ def find_preprocessing(
     root: Path,
     report: Report = silent,
     known: tuple[str, ...] = (),
+    judging: Judging = DERIVED,
 ) -> Found:
     """The preset with which the float `.tflite` `model` is right most often on at most 100
     labelled samples, the same share of every class, on litert; for pictures of another size than
@@ -82,8 +84,8 @@ def find_preprocessing(
             say("The model's input takes {shape}.", shape=str(list(intake.shape))),
             say("Store the features as an .npz, or describe the front end in the preprocessing."),
         )
-    if not data.labelled:
-        return _guess(presets, say("The data is unlabelled, so nothing could be tried"), fed)
+    if not data.labelled or not judging.has_classes:
+        return _guess(presets, say("There are no classes to try by"), fed)
     check_range(data.labels, class_count(signature, data.class_names), source.path)
     report(None, say("Trying preprocessings on {count} samples", count=len(data)))
     trial = partial(_tried, model, signature, data, intake, root, report)

@@ -58,7 +58,7 @@ def map_idx(path: Path) -> Array:
     if not packed and path.stat().st_size != size:
         raise cut_off(path, size, path.stat().st_size)
     if size == start:
-        return np.empty(shape, dtype)
+        return np.empty(0, dtype)  # its other sizes may be more than any array can have
     if not packed:
         return np.memmap(path, dtype, "r", start, shape)
     try:

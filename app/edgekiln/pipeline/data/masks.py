@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from edgekiln.core.text import say
+from PIL import Image
+
+from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED, read_labels
 from edgekiln.pipeline.data.lists import missing_note
-from edgekiln.pipeline.data.pictures import picture_files
+from edgekiln.pipeline.data.pictures import is_whole, picture_files
 from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import Pictures
 from edgekiln.pipeline.data.truth import MaskTruths
@@ -49,9 +53,30 @@ def read_masks(folder: Path, pairs: dict[Path, Path | None], known: tuple[str, .
     notes = missing_note(folder, missing, len(pairs))
     masks = [mask for mask in pairs.values() if mask is not None]
     return DataSet(
-        folder, (UNLABELLED,) * len(files), read_labels(folder) or known, {"": Pictures(files)},
-        range(len(files)), notes=notes, truths=MaskTruths(masks),
+        folder, (UNLABELLED,) * len(files), read_labels(folder) or known,
+        {"": _Masked(files, masks=masks)}, range(len(files)), notes=notes, truths=MaskTruths(masks),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Masked(Pictures):
+    """Pictures that are of use only with their masks."""
+
+    masks: Sequence[Path] = ()
+
+    def fault(self, i: int) -> Text | None:
+        return super().fault(i) or _mask_fault(self.files[i], self.masks[i])
+
+
+def _mask_fault(file: Path, mask: Path) -> Text | None:
+    if not is_whole(mask):
+        return say("Its mask {name} is broken or no picture.", name=mask.name)
+    with Image.open(file) as picture, Image.open(mask) as classes:
+        if picture.size == classes.size:
+            return None
+        sizes = [f"{width} × {height}" for width, height in (picture.size, classes.size)]
+    return say("It is {size}, its mask {name} {other}.", size=sizes[0], name=mask.name,
+               other=sizes[1])  # fmt: skip
 
 
 def _stem(file: Path) -> str:

@@ -86,5 +86,12 @@ def files_of(folder: Path, suffixes: frozenset[str]) -> list[str]:
             for entry in entries
             if entry.name.lower().endswith(endings)
             and not entry.name.startswith(".")
-            and entry.is_file()
+            and _is_file(entry)
         )
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere, or round, counts: it is named with the broken files."""
+    if entry.is_symlink():
+        return (file := Path(entry.path)).is_file() or not file.exists()
+    return entry.is_file()

@@ -251,8 +251,6 @@ def _stored(data: DataSet, name: str, spec: TensorSpec) -> Intake:
     shape = tuple(o if s == DYNAMIC else s for s, o in _pairs(spec.shape[1:], own))
     if [s for s in shape if s != 1] != [s for s in own if s != 1]:
         raise _wrong_shape(data.path, say("{shape} per sample", shape=str(list(own))), spec)
-    if isinstance(rows, ArrayRows):
-        _check_finite(rows.array, name, data.path)
     return Intake(name, shape, False, False)
 
 
@@ -262,14 +260,18 @@ def _pairs(wanted: tuple[int, ...], own: tuple[int, ...]) -> zip[tuple[int, int]
     return zip(wanted, own, strict=True)
 
 
-def _check_finite(array: Array, name: str, path: Path) -> None:
-    count, first = not_finite(array)
+def check_finite(data: DataSet, intake: Intake) -> None:
+    """UserError when an array that is fed as stored holds what is no number; it is read whole."""
+    rows = data.rows[intake.array]
+    if intake.pixels or not isinstance(rows, ArrayRows):
+        return
+    count, first = not_finite(rows.array)
     if count:
         raise UserError(
-            say("The data in {path} cannot be used.", path=str(path)),
+            say("The data in {path} cannot be used.", path=str(data.path)),
             say(
                 "{name} holds NaN or infinite values in {count} samples, the first is {index}.",
-                name=name,
+                name=intake.array,
                 count=count,
                 index=first,
             ),

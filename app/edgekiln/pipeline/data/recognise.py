@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from edgekiln.core.data import DataKind
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.archives import is_tar, is_zip, unpack
@@ -28,8 +29,9 @@ from edgekiln.pipeline.data.mapped import (
 from edgekiln.pipeline.data.masks import find_masks, read_masks
 from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import ArrayRows
-from edgekiln.pipeline.data.tables import SUFFIXES, read_table
+from edgekiln.pipeline.data.tables import SUFFIXES, is_text, read_table
 from edgekiln.pipeline.data.tfrecord import is_tfrecord
+from edgekiln.pipeline.data.truth import ArrayTruths
 from edgekiln.pipeline.data.voc import find_voc, read_voc
 
 _NOT_INPUTS = frozenset(("y", "name", "names", "labels"))
@@ -46,21 +48,25 @@ def read_data(path: Path, known: tuple[str, ...] = ()) -> DataSet:
     raise _no_data(path, say("It does not exist."))
 
 
+def _as(kind: DataKind, data: DataSet) -> DataSet:
+    return replace(data, kind=kind)
+
+
 def _read_folder(folder: Path, known: tuple[str, ...]) -> DataSet:
     if table := find_list(folder):
-        return read_list(table, known)
+        return _as("list", read_list(table, known))
     if coco := find_coco(folder):
-        return read_coco(coco, folder)
+        return _as("coco", read_coco(coco, folder, known))
     if annotations := find_voc(folder):
-        return read_voc(annotations, folder, known)
+        return _as("voc", read_voc(annotations, folder, known))
     if (pairs := find_masks(folder)) is not None:
-        return read_masks(folder, pairs, known)
+        return _as("masks", read_masks(folder, pairs, known))
     if images := image_files(folder):
-        return _one_of(folder, images, known)
+        return _as("idx", _one_of(folder, images, known))
     records = tuple(p for p in sorted(folder.iterdir()) if _may_be_record(p) and is_tfrecord(p))
     if records:
-        return read_examples(folder, records, known)
-    return read_folder(folder, known)
+        return _as("tfrecord", read_examples(folder, records, known))
+    return _as("folder", read_folder(folder, known))
 
 
 def _one_of(folder: Path, images: tuple[Path, ...], known: tuple[str, ...]) -> DataSet:
@@ -84,24 +90,27 @@ def _read_file(path: Path, known: tuple[str, ...]) -> DataSet:
     if head.startswith(PICKLE_MAGIC):
         raise pickled(path)
     if head.startswith(ARRAY_MAGIC):
-        return _read_array(path, known)
+        return _as("npy", _read_array(path, known))
     if is_idx(path):
-        return _read_idx(path, known)
+        return _as("idx", _read_idx(path, known))
     if path.suffix == ".npz" or (is_zip(head) and is_array_archive(path)):
-        return _read_archive(path, known)
+        return _as("npz", _read_archive(path, known))
     if is_zip(head) or is_tar(path):
         return _read_packed(path, known)
     if is_tfrecord(path):
-        return read_examples(path, (path,), known)
+        return _as("tfrecord", read_examples(path, (path,), known))
     return _read_text(path, head, known)
 
 
 def _read_text(path: Path, head: bytes, known: tuple[str, ...]) -> DataSet:
-    if b"\0" not in head and head.strip():
+    if is_text(head):
         if is_coco(path):
-            return read_coco(path, path.parent.parent if _aside(path) else path.parent)
+            place = path.parent.parent if _aside(path) else path.parent
+            return _as("coco", read_coco(path, place, known))
         if path.suffix.lower() in SUFFIXES:
-            return read_list(path, known) if names_files(path) else read_table(path, known)
+            if names_files(path):
+                return _as("list", read_list(path, known))
+            return _as("table", read_table(path, known))
     raise _no_data(path, say("It is neither a folder nor a file of a kind that is read."))
 
 
@@ -110,7 +119,7 @@ def _aside(path: Path) -> bool:
 
 
 def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
-    place, scratch = unpack(path)
+    place, scratch, notes = unpack(path)
     if place.is_file() and (is_tar(place) or place.suffix == ".zip"):
         raise unusable(
             path,
@@ -120,8 +129,16 @@ def _read_packed(path: Path, known: tuple[str, ...]) -> DataSet:
     try:
         data = read_data(place, read_labels(path) or known)
     except UserError as error:  # of the user's file, not of where it was unpacked to
-        raise UserError(error.what, error.why, error.do) from error
-    return replace(data, path=path, scratch=(scratch, data.scratch))
+        what, why, do = (_named(text, place, path) for text in (error.what, error.why, error.do))
+        raise UserError(what, why, do) from error
+    return replace(data, path=path, notes=(*notes, *data.notes), scratch=(scratch, data.scratch))
+
+
+def _named(text: Text, place: Path, path: Path) -> Text:
+    values = (
+        (k, v.replace(str(place), str(path)) if isinstance(v, str) else v) for k, v in text.values
+    )
+    return replace(text, values=tuple(values))
 
 
 def _read_idx(path: Path, known: tuple[str, ...]) -> DataSet:
@@ -150,9 +167,11 @@ def _arrays(
     path: Path, inputs: Mapping[str, Array], y: Array | None, known: tuple[str, ...]
 ) -> DataSet:
     count = _count(inputs, path)
-    labels = (UNLABELLED,) * count if y is None else labels_of(y, count, path)
+    truths = None if y is None else ArrayTruths.of(y, count)
+    labels = (UNLABELLED,) * count if y is None or truths else labels_of(y, count, path)
     rows = {name: ArrayRows(array) for name, array in inputs.items()}
-    return DataSet(path, labels, read_labels(path) or known, rows, range(count))
+    names = read_labels(path) or known
+    return DataSet(path, labels, names, rows, range(count), truths=truths)
 
 
 def _count(inputs: Mapping[str, Array], path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Literal, Protocol, overload
 
 import numpy as np
 
-from edgekiln.core.text import Text, say
+from edgekiln.core.text import Text, say, shown
 from edgekiln.pipeline.data.arrays import Array
 from edgekiln.pipeline.data.pictures import decode, is_whole
 
 Kind = Literal["picture", "sound", "numbers"]
 _SIDE = 4  # an array less high or wide holds numbers, not pictures
+_LET_GO = 256  # samples
 _CHUNK_BYTES = 1 << 24
 
 
@@ -67,6 +69,8 @@ class ArrayRows:
         return len(self.array) if self.array.ndim else 0
 
     def read(self, i: int) -> Array:
+        if i % _LET_GO == 0:
+            let_go(self.array)
         return np.asarray(self.array[i])
 
     def fault(self, i: int) -> Text | None:  # noqa: ARG002  (the archive was checked as a whole)
@@ -118,8 +122,8 @@ class Pictures:
 
 
 def called(file: Path) -> str:
-    """A file by its folder and name."""
-    return "/".join(file.parts[-2:])
+    """A file by its folder and name, which may be in no encoding."""
+    return shown("/".join(file.parts[-2:]))
 
 
 def not_finite(array: Array) -> tuple[int, int]:
@@ -135,7 +139,18 @@ def not_finite(array: Array) -> tuple[int, int]:
         if bad.size and first < 0:
             first = start + int(bad[0])
         count += int(bad.size)
+        let_go(array)
     return count, first
+
+
+def let_go(array: Array) -> None:
+    """Give back the memory of what was read of a mapped file: else it stays with this process until
+    another one needs it. Nothing for an array that is no file, and where the system cannot."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _are_pixels(array: Array) -> bool:

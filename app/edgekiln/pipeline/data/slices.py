@@ -13,12 +13,16 @@ from edgekiln.pipeline.data.truth import Boxes, BoxTruths
 _MOST_VALUES = 100  # a column with more is a number or a name, not a property
 
 
+def _is_property(column: Sequence[str]) -> bool:
+    return len(set(column)) <= _MOST_VALUES and len(set(column)) < max(len(column), 2)
+
+
 def slices_of(data: DataSet, sizes: Sequence[str] = ()) -> dict[tuple[str, str], tuple[int, ...]]:
     """Indexes of the samples of every (class | size | column, value), a picture with boxes under
     each class it shows; `sizes`: one per sample, where they are known. For counts, and for figures
     per slice."""
     columns: dict[str, Sequence[str]] = {name: data.column(name) for name in data.columns}
-    by = {name: own for name, own in columns.items() if len(set(own)) <= _MOST_VALUES}
+    by = {name: own for name, own in columns.items() if _is_property(own)}
     if any(label >= 0 for label in data.labels):
         by = {"class": [data.class_name(label) for label in data.labels], **by}
     if sizes:

@@ -13,14 +13,16 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.files import fingerprint
 from edgekiln.core.model import Signature
 from edgekiln.core.report import Report, silent
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import Array, save_streams
 from edgekiln.pipeline.data.choose import chosen
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import check_range
-from edgekiln.pipeline.data.prepare import Intake, check_bytes, hears, intake_of
+from edgekiln.pipeline.data.prepare import Intake, check_bytes, check_finite, hears, intake_of
 from edgekiln.pipeline.data.recognise import read_data
 from edgekiln.pipeline.data.refusal import BROKEN_SHARE, unusable
+from edgekiln.pipeline.data.truth_file import Truth, check_truth, write_truth
 
 T = TypeVar("T")
 _THREADS = 2
@@ -41,6 +43,7 @@ class Samples:
     fingerprint: str
     notes: tuple[Text, ...] = ()
     data: str = ""  # what a person calls the data: the last two parts of its path
+    truth: Truth | None = None  # boxes, masks or values
     source: Path = Path()  # the data itself, and which of its rows these are
     index: tuple[int, ...] = ()
 
@@ -65,11 +68,12 @@ def open_data(source: DataSource, known: tuple[str, ...] = ()) -> DataSet:
             say("No sample of it is chosen."),
             say("Choose more samples, or data that has some."),
         )
-    broken = [i for i, fault in enumerate(side_by_side(data.fault, len(data))) if fault is not None]
+    faults = enumerate(side_by_side(data.fault, len(data)))
+    broken = {i: fault for i, fault in faults if fault is not None}
     if len(broken) > BROKEN_SHARE * len(data):
-        raise _too_many_broken(source.path, len(broken), len(data))
+        raise _too_many_broken(source.path, data, broken)
     return replace(
-        data.pick(sorted(set(range(len(data))) - set(broken))) if broken else data,
+        data.pick(sorted(set(range(len(data))) - broken.keys())) if broken else data,
         fingerprint=fingerprint(source.path),
         notes=(*data.notes, *_broken_note([data.called(i) for i in broken])),
     )
@@ -82,11 +86,12 @@ def write_samples(
     out: Path,
     report: Report = silent,
     known: tuple[str, ...] = (),
+    judging: Judging = DERIVED,
     *,
     laid: bool = True,
 ) -> Samples:
-    """Write the data as the model's inputs to the `.npz` `out`; unless `laid`, all but that is
-    done: the rows are read when a model is asked about them.
+    """Write the data as the model's inputs to the `.npz` `out`, what is true of it beside it;
+    unless `laid`, no inputs: the rows are read when a model is asked about them.
 
     Pictures are resized and preprocessed (None: values 0…255), sounds go through a front end (None:
     the first that fits); arrays of any other kind are fed as stored.
@@ -94,13 +99,17 @@ def write_samples(
     """
     data = open_data(source, known)
     intakes = {spec.name: intake_of(data, spec, signature) for spec in signature.inputs}
-    check_range(data.labels, class_count(signature, data.class_names), source.path)
+    if judging.has_classes:
+        check_range(data.labels, class_count(signature, data.class_names), source.path)
+    check_truth(data, signature)
     preprocessing = preprocessing or usual(data, next(iter(intakes.values())))
     for spec in signature.inputs:
+        check_finite(data, intakes[spec.name])
         if intakes[spec.name].pixels:
             check_bytes(preprocessing, spec)
     if laid:
         _write(data, intakes, preprocessing, out, report)
+    truth = write_truth(data, next(iter(intakes.values())), preprocessing, signature, out)
     return Samples(
         path=out,
         count=len(data),
@@ -109,6 +118,7 @@ def write_samples(
         fingerprint=data.fingerprint,
         notes=data.notes,
         data="/".join(source.path.parts[-2:]),
+        truth=truth,
         source=source.path,
         index=tuple(data.index),
     )
@@ -138,10 +148,17 @@ def _broken_note(broken: list[str]) -> tuple[Text, ...]:
     return (say("{count} broken samples are left out: {names}", count=len(broken), names=names),)
 
 
-def _too_many_broken(path: Path, broken: int, count: int) -> UserError:
+def _too_many_broken(path: Path, data: DataSet, broken: Mapping[int, Text]) -> UserError:
+    first = next(iter(broken))
     return UserError(
         say("Too many samples in {path} are broken.", path=str(path)),
-        say("{broken} of {count} cannot be read.", broken=broken, count=count),
+        say(
+            "{broken} of {count} cannot be read. The first is {name}: {fault}",
+            broken=len(broken),
+            count=len(data),
+            name=data.called(first),
+            fault=broken[first],
+        ),
         say("Copy the data again and check the disk it came from."),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,13 @@ from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED, class_order, order_note, read_labels
 from edgekiln.pipeline.data.refusal import unusable
 from edgekiln.pipeline.data.rows import ArrayRows
+from edgekiln.pipeline.data.truth import ArrayTruths
 
 LABEL_NAMES = frozenset(("label", "labels", "class", "category", "target", "y", "标签", "类别"))
 SUFFIXES = frozenset((".csv", ".tsv", ".txt"))
 _IDENTIFIERS = frozenset(("id", "index", "no", "name", "编号", ""))
 _HEAD = 1 << 16
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # “Unicode text” of spreadsheets
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,20 @@ def _read(
                 texts[columns.names[i]].append(same.setdefault(cells[i], cells[i]))
         file.flush()
         x = np.memmap(file, "<f4", "r").reshape(-1, len(columns.numbers))
-    numbers, names, notes = classes_of(labels or [""] * len(x), known)
+    truths = _values_of(labels)
+    marks = [""] * len(x) if truths is not None else labels
+    numbers, names, notes = classes_of(marks or [""] * len(x), known)
     return DataSet(
         path, numbers, names, {"x": ArrayRows(x, flat=True)}, range(len(x)), notes=notes,
-        columns=texts,
+        columns=texts, truths=truths,
     )  # fmt: skip
+
+
+def _values_of(cells: list[str]) -> ArrayTruths | None:
+    """A label column of numbers that are not all whole: the values a model should give."""
+    if not all(is_number(cell) for cell in cells):
+        return None
+    return ArrayTruths.of(np.array(cells, np.float64), len(cells)) if cells else None
 
 
 def _numbers(path: Path, columns: _Columns, line: int, cells: list[str]) -> np.ndarray:  # type: ignore[type-arg]
@@ -205,7 +217,14 @@ def _is_header(cells: list[str]) -> bool:
     )  # fmt: skip
 
 
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins so may be a table."""
+    return bool(head.strip()) and (b"\0" not in head or head.startswith(_WIDE))
+
+
 def _encoding(head: bytes) -> str:
+    if head.startswith(_WIDE):
+        return "utf-16"
     try:
         head.decode("utf-8-sig")
     except UnicodeDecodeError as error:

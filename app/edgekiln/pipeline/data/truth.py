@@ -1,11 +1,12 @@
-"""What is true of a picture beyond one class: boxes around things, or a class for every pixel."""
+"""What is true of a sample beyond one class: boxes around things, a class for every pixel, or the
+values a model should give."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -28,13 +29,20 @@ class Boxes:
     areas: Array
 
 
+VOID = 255  # of a mask: a pixel nobody labelled
+TruthKind = Literal["boxes", "masks", "values"]
+
+
 class Truths(Protocol):
     """One truth per sample, read when asked for."""
+
+    @property
+    def kind(self) -> TruthKind: ...
 
     def __len__(self) -> int: ...
 
     def read(self, i: int) -> Boxes | Array:
-        """Boxes, or a mask: class numbers [height, width], 255 where there is none."""
+        """Boxes; a mask: class numbers [height, width], 255 where there is none; or values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +54,7 @@ class BoxTruths:
     classes: Array
     crowd: Array
     areas: Array
+    kind: TruthKind = "boxes"
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -60,6 +69,7 @@ class MaskTruths:
     """One mask file a picture."""
 
     files: Sequence[Path]
+    kind: TruthKind = "masks"
 
     def __len__(self) -> int:
         return len(self.files)
@@ -76,6 +86,40 @@ class MaskTruths:
                 say("The mask cannot be read: {reason}", reason=str(error)[:200]),
                 say("Remove it from the folder and start again."),
             ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayTruths:
+    """The `y` of an array file: masks [samples, height, width] or values [samples, …]."""
+
+    array: Array
+    kind: TruthKind
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, i: int) -> Array:
+        return np.asarray(self.array[i])
+
+    @classmethod
+    def of(cls, y: Array, count: int) -> ArrayTruths | None:
+        """Whole numbers of a picture's size are masks, other numbers values; None for one whole
+        number a sample, which is a class, and for what cannot be told."""
+        if not y.ndim or len(y) != count or y.dtype.kind not in "iuf":
+            return None
+        y = y[:, 0] if y.shape[1:] == (1,) else y
+        if y.dtype.kind != "f":
+            return cls(y.reshape(y.shape[:3]), "masks") if _is_mask(y) else None
+        classes = _is_one_hot(y) or (y.ndim == 1 and bool((y == np.rint(y)).all()))
+        return None if classes or not np.isfinite(y).all() else cls(y, "values")
+
+
+def _is_one_hot(y: Array) -> bool:
+    return y.ndim == 2 and bool((((y == 0) | (y == 1)).all()) and (y.sum(axis=1) <= 1).all())
+
+
+def _is_mask(y: Array) -> bool:
+    return y.ndim in (3, 4) and min(y.shape[1:3]) > 1 and y.shape[3:] in ((), (1,))
 
 
 BoxRow = tuple[float, float, float, float, int, bool, float]

@@ -8,7 +8,6 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, prod
-from pathlib import Path
 
 import numpy as np
 
@@ -24,12 +23,13 @@ from edgekiln.core.inference import (
 )
 from edgekiln.core.report import Report, silent
 from edgekiln.core.text import Text, say
-from edgekiln.executor import Executor, executor
+from edgekiln.executor import Executor
 from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.runtimes import crashed_on
 
+ANSWER = "edgekiln.pipeline.evaluate.answer"  # what a child for it loads
 _FEWEST = 64  # samples that are worth a process
 _PART_VALUES = (
     1 << 25
@@ -65,13 +65,12 @@ class Asked:
         return inputs, plan
 
 
-def answers_of(asked: Asked, root: Path, report: Report = silent) -> tuple[Answered, ...]:
-    """What each model says on all samples. Parts are kept below `root` as soon as they are done;
-    the accuracy so far is told of the first model. UserError for a sample that cannot be read."""
-    with executor(root) as where:
-        parts = _parts(asked, where.width)
-        told = _Told(asked, report, len(asked.samples.index))
-        found = list(_performed(asked, parts, where, told))
+def answers_of(asked: Asked, where: Executor, report: Report = silent) -> tuple[Answered, ...]:
+    """What each model says on all samples. Parts are kept as soon as they are done; the accuracy so
+    far is told of the first model. UserError for a sample that cannot be read."""
+    parts = _parts(asked, where.width)
+    told = _Told(asked, report, len(asked.samples.index))
+    found = list(_performed(asked, parts, where, told))
     return tuple(_joined(found, i) for i in range(len(asked.models)))
 
 

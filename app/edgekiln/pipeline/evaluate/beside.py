@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from edgekiln.core.accuracy import AccuracyReport, Beside, Candidate
 from edgekiln.core.artifact import SchemeName
 from edgekiln.core.measures import PairedTest
-from edgekiln.pipeline.data.arrays import load_arrays
-from edgekiln.pipeline.evaluate.statistics import mcnemar
+from edgekiln.pipeline.evaluate.primary import primary_of
+from edgekiln.pipeline.evaluate.told import Told
 
 
 def beside_others(candidates: Iterable[Candidate], chosen: SchemeName | None) -> tuple[Beside, ...]:
-    """Whether the chosen one is more accurate than each other, or less, by more than chance; only
-    those with an accuracy of the same samples."""
-    judged = {c.scheme: c.report for c in candidates if c.report and c.report.accuracy is not None}
+    """Whether the chosen one is better than each other, or worse, by more than chance; only those
+    with a first figure against the truth of the same samples."""
+    judged = {c.scheme: c.report for c in candidates if c.report and c.report.primary is not None}
     if chosen is None or chosen not in judged:
         return ()
     own = judged[chosen]
@@ -23,10 +23,8 @@ def beside_others(candidates: Iterable[Candidate], chosen: SchemeName | None) ->
 
 
 def paired(one: AccuracyReport, other: AccuracyReport) -> PairedTest | None:
-    """McNemar's test of two reports; None unless both are of the same labelled samples."""
+    """The test of the first figures of two reports; None unless both are of the same samples."""
     if one.data_fingerprint != other.data_fingerprint or one.samples != other.samples:
         return None
-    own, theirs = load_arrays(one.outputs), load_arrays(other.outputs)
-    known = own["labels"] >= 0
-    right = (own["predicted"] == own["labels"])[known]
-    return mcnemar(right, (theirs["predicted"] == own["labels"])[known])
+    own, theirs = (primary_of(Told.read(report)) for report in (one, other))
+    return None if own is None or theirs is None else own.against(theirs)

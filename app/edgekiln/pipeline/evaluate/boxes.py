@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edgekiln.core.task import Decoder
 from edgekiln.pipeline.data.arrays import Array
 
 Doubles = npt.NDArray[np.float64]
-Layout = Literal["ssd", "yolov5", "yolov8"]
 LEAST_SCORE = 0.001  # the COCO figures need the weak ones too
 SAME_BOX = 0.45  # IoU above which two boxes of a class are one
 _MOST = 300  # boxes of a picture
@@ -42,22 +41,31 @@ class Boxes:
         return Boxes(self.corners[rows], self.classes[rows], self.scores[rows], self.crowd[rows])
 
 
-def layout_of(outputs: Mapping[str, Array], classes: int | None = None) -> Layout | None:
+def layout_of(outputs: Mapping[str, Array], classes: int | None = None) -> Decoder | None:
     """The head that outputs [samples, …] of such shapes come from; None when they are none's.
 
     "ssd": TFLite_Detection_PostProcess: boxes [n, 4], classes [n], scores [n], count. "yolov5":
-    [boxes, 5 + classes]. "yolov8": [4 + classes, boxes]. Without the number of classes
-    the longer side is that of the boxes.
+    [boxes, 5 + classes]. "yolov8": [4 + classes, boxes]. "corners": boxes [n, 4] as left, top,
+    right, bottom, and scores [n, classes], or both joined to [boxes, 4 + classes]. Without the
+    number of classes the longer side is that of the boxes.
     """
     shapes = sorted(array.shape[1:] for array in outputs.values())
     if len(shapes) == 4:
         boxes = next((s for s in shapes if len(s) == 2 and s[1] == 4), None)
         return "ssd" if boxes and shapes.count(boxes[:1]) >= 2 else None
+    if len(shapes) == 2 and all(len(s) == 2 for s in shapes):
+        return (
+            "corners"
+            if shapes[0][0] == shapes[1][0] and 4 in (shapes[0][1], shapes[1][1])
+            else None
+        )
     if len(shapes) != 1 or len(shapes[0]) != 2:
         return None
     rows, columns = shapes[0]
     if classes is not None:
-        other: Layout | None = "yolov8" if rows == 4 + classes else None
+        other: Decoder | None = "yolov8" if rows == 4 + classes else None
+        if columns == 4 + classes:
+            return "corners"
         return "yolov5" if columns == 5 + classes else other
     if rows > columns:
         return "yolov5" if columns > 5 else None
@@ -66,7 +74,7 @@ def layout_of(outputs: Mapping[str, Array], classes: int | None = None) -> Layou
 
 def decode_boxes(
     outputs: Mapping[str, Array],
-    layout: Layout,
+    layout: Decoder,
     size: tuple[int, int],
     least: float = LEAST_SCORE,
     same: float = SAME_BOX,
@@ -79,17 +87,15 @@ def decode_boxes(
     if layout == "ssd":
         found = _ssd(outputs)
         return tuple(_kept(boxes, least) for boxes in found)
-    head = np.asarray(next(iter(outputs.values())), np.float64)
-    if layout == "yolov8":
-        head = head.transpose(0, 2, 1)
-    centred = head[:, :, :4]
-    known = centred[np.isfinite(centred)]
+    places, scores = _head(outputs, layout)
+    known = places[np.isfinite(places)]
     if known.size and known.max() > _PIXELS:
-        centred = centred / np.array([size[1], size[0], size[1], size[0]], np.float64)
-    scores = head[:, :, 5:] * head[:, :, 4:5] if layout == "yolov5" else head[:, :, 4:]
+        places = places / np.array([size[1], size[0], size[1], size[0]], np.float64)
+    if layout != "corners":
+        places = _cornered(places)
     return tuple(
-        suppressed(_kept(_strongest(c, s), least), same)
-        for c, s in zip(centred, scores, strict=True)
+        suppressed(_kept(_strongest(p, s), least), same)
+        for p, s in zip(places, scores, strict=True)
     )
 
 
@@ -140,11 +146,27 @@ def _ssd(outputs: Mapping[str, Array]) -> list[Boxes]:
     ]
 
 
-def _strongest(centred: Doubles, scores: Doubles) -> Boxes:
-    """Every box with its best class; centre, width and height become corners."""
-    middle, half = centred[:, :2], centred[:, 2:] / 2
+def _head(outputs: Mapping[str, Array], layout: Decoder) -> tuple[Doubles, Doubles]:
+    """Places [samples, boxes, 4] and class scores [samples, boxes, classes] of a head with double
+    boxes."""
+    arrays = [np.asarray(array, np.float64) for array in outputs.values()]
+    if layout == "corners" and len(arrays) > 1:
+        arrays.sort(key=lambda array: array.shape[2] != 4)
+        return arrays[0], arrays[1]
+    head = arrays[0].transpose(0, 2, 1) if layout == "yolov8" else arrays[0]
+    scores = head[:, :, 5:] * head[:, :, 4:5] if layout == "yolov5" else head[:, :, 4:]
+    return head[:, :, :4], scores
+
+
+def _cornered(centred: Doubles) -> Doubles:
+    """Centre, width and height as corners."""
+    middle, half = centred[..., :2], centred[..., 2:] / 2
+    return np.concatenate([middle - half, middle + half], axis=-1)
+
+
+def _strongest(corners: Doubles, scores: Doubles) -> Boxes:
+    """Every box with its best class."""
     best = scores.argmax(axis=1)
-    corners = np.hstack([middle - half, middle + half])
     return Boxes(corners, best.astype(np.int64), scores[np.arange(len(scores)), best])
 
 

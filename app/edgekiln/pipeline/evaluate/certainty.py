@@ -3,78 +3,113 @@
 from __future__ import annotations
 
 from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
+from edgekiln.core.artifact import SchemeName
 from edgekiln.core.measures import Interval, Measure, figure, span, title, told
 from edgekiln.core.text import Words, say
-from edgekiln.pipeline.evaluate.figures import percent
+from edgekiln.pipeline.evaluate.figures import percent, points
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, join, section, table, tag
 
 
 def about_certainty(result: QuantResult, words: Words) -> Html:
-    """Each candidate's further figures with their intervals, and the chosen one beside the others;
-    nothing where nothing was measured."""
-    judged = [c for c in result.candidates if c.report and c.report.measures]
+    """The figures of the float model and of each candidate with their intervals, and the chosen one
+    beside the others; nothing where nothing was measured."""
+    judged = {c.scheme: c.report for c in result.candidates if c.report and c.report.figures}
     if not judged and not result.beside:
         return NOTHING
     lead = say("Small type: the interval that holds the true figure with 95 % confidence.")
-    parts: list[Part] = [tag("p", words.render(lead), kind="soft"), _measures(judged, words)]
+    parts: list[Part] = [
+        tag("p", words.render(lead), kind="soft"),
+        _figures(result.float_report, judged, words),
+    ]
     for beside in result.beside:
         line = say(
             "{chosen} beside {scheme}: {sentence}",
-            chosen=result.chosen or "–", scheme=beside.scheme, sentence=told(beside.test),
+            chosen=result.chosen or "–", scheme=beside.scheme,
+            sentence=told(beside.test, _is_share(result)),
         )  # fmt: skip
         parts.append(tag("p", words.render(line)))
     return section(words.render(say("How sure the figures are")), *parts)
 
 
 def about_classes(report: AccuracyReport, words: Words) -> Html:
-    """Precision, recall and F1 of every class, and how far the model's confidence can be trusted;
-    nothing without labels."""
+    """Precision, recall, F1, AP or IoU of every class, and how far the model's confidence can be
+    trusted; nothing without labels."""
     if not report.per_class:
         return NOTHING
     heads = [words.render(t) for t in (say("Class"), say("Class precision"), say("Recall"),
-                                       say("F1"), say("Samples"))]  # fmt: skip
+                                       say("F1"), say("AP or IoU"), say("Samples"))]  # fmt: skip
+    names = report.class_names
     rows = [
-        (report.class_names[c.index], *map(_share, (c.precision, c.recall, c.f1)), str(c.support))
+        (
+            names[c.index] if c.index < len(names) else str(c.index),
+            *map(_share, (c.precision, c.recall, c.f1, c.score)),
+            str(c.support),
+        )
         for c in report.per_class
     ]
+    if all(c.score is None for c in report.per_class):
+        heads, rows = [*heads[:4], heads[5]], [(*row[:4], row[5]) for row in rows]
     return section(
         words.render(say("Every class")),
-        table(heads, rows, frozenset((1, 2, 3, 4))),
+        table(heads, rows, frozenset(range(1, len(heads)))),
         _reliability(report, words),
     )
 
 
-def interval_of(interval: Interval | None) -> Html:
+def _is_share(result: QuantResult) -> bool:
+    first = None if result.float_report is None else result.float_report.first
+    return first is None or first.is_share
+
+
+def interval_of(interval: Interval | None, is_share: bool = True) -> Html:
     """The interval below its figure; nothing for none."""
-    return NOTHING if interval is None else tag("div", span(interval), kind="soft")
+    return NOTHING if interval is None else tag("div", span(interval, is_share), kind="soft")
 
 
 def tested_of(candidate: Candidate, words: Words) -> Html:
     """The paired test against float in its sentence; nothing for none."""
     test = None if candidate.report is None else candidate.report.paired
-    return NOTHING if test is None else tag("div", words.render(told(test)), kind="soft")
+    first = None if candidate.report is None else candidate.report.first
+    is_share = first is None or first.is_share
+    return NOTHING if test is None else tag("div", words.render(told(test, is_share)), kind="soft")
 
 
-def _measures(judged: list[Candidate], words: Words) -> Html:
-    reports = [c.report for c in judged if c.report is not None]
-    names = list(dict.fromkeys(m.name for report in reports for m in report.measures))
+def _figures(
+    reference: AccuracyReport | None, judged: dict[SchemeName, AccuracyReport], words: Words
+) -> Html:
+    names = list(dict.fromkeys(m.name for report in judged.values() for m in report.figures))
     heads = [words.render(say("Scheme")), *(words.render(title(name)) for name in names)]
+    of_float = {} if reference is None else {each.name: each for each in reference.figures}
     rows = []
-    for candidate, report in zip(judged, reports, strict=True):
-        by_name = {measure.name: measure for measure in report.measures}
-        cells = [_measure(by_name.get(name), words) for name in names]
-        rows.append((candidate.scheme, *cells))
+    if of_float:
+        rows.append(
+            (words.render(say("float")), *(_cell(of_float.get(n), None, words) for n in names))
+        )
+    for scheme, report in judged.items():
+        own = {each.name: each for each in report.figures}
+        rows.append((scheme, *(_cell(own.get(n), of_float.get(n), words) for n in names)))
     return tag("div", table(heads, rows), kind="wide")
 
 
-def _measure(measure: Measure | None, words: Words) -> Part:
+def _cell(measure: Measure | None, reference: Measure | None, words: Words) -> Part:
     if measure is None:
         return "–"
     samples = say("{samples} samples", samples=measure.samples)
     small = [words.render(samples)]
     if measure.interval is not None:
         small.insert(0, span(measure.interval, measure.is_share))
-    return join((figure(measure), *(tag("div", text, kind="soft") for text in small)))
+    parts = (tag("div", text, kind="soft") for text in small)
+    return join((figure(measure), change_of(measure, reference, words), *parts))
+
+
+def change_of(measure: Measure, reference: Measure | None, words: Words) -> Html:
+    """The difference to float, in points for shares; nothing without one."""
+    if reference is None:
+        return NOTHING
+    apart = measure.value - reference.value
+    if measure.is_share and measure.name != "ece":  # an error, whose fall is good
+        return points(apart, words)
+    return tag("span", f" ({apart:+.3g})", kind="soft")
 
 
 def _reliability(report: AccuracyReport, words: Words) -> Html:

@@ -9,12 +9,13 @@ from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
 from edgekiln.core.fusion import FusionResult, SourceLatency
 from edgekiln.core.gain import price_rows, source_rows
+from edgekiln.core.measures import figure, title
 from edgekiln.core.model import InspectedModel, Signature, TensorSpec
 from edgekiln.core.reporting import ReportInputs
 from edgekiln.core.text import Text, Words, say
 from edgekiln.pipeline.evaluate.acceptance import versions
-from edgekiln.pipeline.evaluate.certainty import interval_of, tested_of
-from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent, points
+from edgekiln.pipeline.evaluate.certainty import change_of, interval_of, tested_of
+from edgekiln.pipeline.evaluate.figures import kilobytes, number, percent
 from edgekiln.pipeline.evaluate.html import NOTHING, Html, Part, facts, join, section, table, tag
 
 _MOST_OPERATORS = 10
@@ -154,12 +155,12 @@ def about_bundle(bundle: Bundle, words: Words) -> Html:
         ("SHA-256", tag("code", bundle.sha256)),
         (words.render(say("Signed by (Ed25519 key)")), tag("code", bundle.public_key)),
     ]
-    for title, value in (
+    for heading, value in (
         (say("Signed manifest, SHA-256"), bundle.manifest_sha256),
         (say("The bundle's signature"), bundle.signature),
     ):
         if value:
-            rows.append((words.render(title), tag("code", value)))
+            rows.append((words.render(heading), tag("code", value)))
     rows += [(f.name, f"{f.value:.4g} ({f.measured_on})") for f in manifest.figures]
     return section(words.render(say("Bundle")), facts(rows))
 
@@ -236,14 +237,14 @@ def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
 
 def _accuracy(candidate: Candidate, result: QuantResult, words: Words) -> Part:
     report, reference = candidate.report, result.float_report
-    if report is None or report.accuracy is None:
+    own = None if report is None else report.first
+    if report is None or own is None:
         return "–"
-    change = NOTHING
-    if reference is not None and reference.accuracy is not None:
-        change = points(report.accuracy - reference.accuracy, words)
+    change = change_of(own, None if reference is None else reference.first, words)
+    named = NOTHING if own.name == "accuracy" else tag("div", words.render(title(own.name)))
     measured = _on(report.samples, report.runtime, words)
-    parts = interval_of(report.interval), measured, tested_of(candidate, words)
-    return join((percent(report.accuracy), change, *parts))
+    parts = interval_of(own.interval, own.is_share), measured, tested_of(candidate, words)
+    return join((named, figure(own), change, *parts))
 
 
 def _agreement(candidate: Candidate, words: Words) -> Part:
@@ -259,10 +260,12 @@ def _on_target(candidate: Candidate, words: Words) -> Part:
     if target is None:
         return "–"
     same = say("same as fast: {share}", share=percent(target.same_as_fast))
-    figure = "–" if target.accuracy is None else percent(target.accuracy)
+    there = "–" if target.accuracy is None else percent(target.accuracy)
+    if target.primary is not None:
+        there = figure(target.primary)
     return join(
         (
-            figure,
+            there,
             interval_of(target.interval),
             _on(target.samples, target.runtime, words),
             tag("div", words.render(same), kind="soft"),

@@ -39,23 +39,23 @@ class MatchedBoxes:
     """
 
     def __init__(self, found: Sequence[Boxes], truth: Sequence[Boxes]) -> None:
-        self._pictures = len(truth)
+        self.pictures = len(truth)
         classes = {int(c) for boxes in (*found, *truth) for c in boxes.classes}
         with redirect_stdout(io.StringIO()):  # it prints its progress, and ours is a protocol
             self._coco = COCOeval(_coco(truth, classes), _coco(found, classes), "bbox")
             self._coco.params.imgIds = list(range(len(truth)))
             self._coco.params.areaRng, self._coco.params.areaRngLbl = _EVERYWHERE, ["all"]
             self._coco.params.maxDets = [_MOST]
-            if classes and self._pictures:
+            if classes and self.pictures:
                 self._coco.evaluate()
         self._matches: list[Any] = list(self._coco.evalImgs)
 
     def mean_precision(self, rows: Ints | None = None) -> MeanPrecision | None:
         """Of all pictures or of these, some more than once; None where no label counts."""
-        chosen = np.arange(self._pictures) if rows is None else rows
+        chosen = np.arange(self.pictures) if rows is None else rows
         if not self._matches or not len(chosen):
             return None
-        by_class = np.reshape(np.arange(len(self._matches)), (-1, self._pictures))
+        by_class = np.reshape(np.arange(len(self._matches)), (-1, self.pictures))
         self._coco.evalImgs = [self._matches[i] for i in by_class[:, chosen].ravel()]
         with redirect_stdout(io.StringIO()):
             self._coco._paramsEval.imgIds = self._coco.params.imgIds = list(range(len(chosen)))
@@ -112,6 +112,7 @@ def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
     rows: list[dict[str, Any]] = []
     for picture, boxes in enumerate(pictures):
         sizes = boxes.corners[:, 2:] - boxes.corners[:, :2]
+        areas = sizes.clip(0).prod(axis=1)  # one of a negative area would not even count as wrong
         for i in np.flatnonzero(_sound(boxes)):
             rows.append(
                 {
@@ -119,7 +120,7 @@ def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
                     "image_id": picture,
                     "category_id": int(boxes.classes[i]),
                     "bbox": [*boxes.corners[i, :2].tolist(), *sizes[i].tolist()],
-                    "area": float(sizes[i].prod()),
+                    "area": float(areas[i]),
                     "iscrowd": int(boxes.crowd[i]),
                     "score": float(boxes.scores[i]),
                 }

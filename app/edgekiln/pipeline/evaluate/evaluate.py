@@ -14,31 +14,38 @@ from edgekiln.core.model import DYNAMIC
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import Report, part_of
 from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
+from edgekiln.executor import Executor, executor
+from edgekiln.pipeline.data.arrays import load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
 from edgekiln.pipeline.data.source import Samples, write_samples
-from edgekiln.pipeline.evaluate.answers import Answered, Asked, answers_of
+from edgekiln.pipeline.evaluate.answers import ANSWER, Answered, Asked, answers_of
 from edgekiln.pipeline.evaluate.embedded import Note, embedded_note
 from edgekiln.pipeline.evaluate.judge import judge
 from edgekiln.pipeline.evaluate.runtimes import is_foreign, parse_runtime
+from edgekiln.pipeline.evaluate.sliced import with_slices
 from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.state import is_stateful
 
 
 def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) -> AccuracyReport:
-    """Top-1, confusion and, with `inputs.against`, agreement on all of `plan.data`.
+    """What `inputs.artifact` is worth on all of `plan.data`, by its task, and beside
+    `inputs.against`.
 
     Preprocessing not given is taken from the artifact's note, else from the other model's, else
     found by trying. The other model always runs on litert.
     """
     parse_runtime(plan.runtime)  # a runtime nobody has, before the data is read
     note = _note(inputs)
-    with tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder:
+    laid = _must_be_laid(inputs, plan)
+    with (
+        executor(store_of(out_dir), warm="" if laid else ANSWER) as where,
+        tempfile.TemporaryDirectory(prefix=".samples-", dir=out_dir) as folder,
+    ):
         scratch = Path(folder)
         found = _preprocessing(inputs, plan, note, scratch, part_of(report, 0.0, 0.2))
         preprocessing = found.preprocessing
         report(0.2, say("Reading the data"))
-        laid = _must_be_laid(inputs, plan.runtime)
         samples = write_samples(
             plan.data,
             preprocessing,
@@ -46,32 +53,36 @@ def evaluate(inputs: EvalInputs, plan: EvalPlan, out_dir: Path, report: Report) 
             scratch / "samples.npz",
             part_of(report, 0.2, 0.4),
             note.labels,
+            plan.judging,
             laid=laid,
         )
         own, other = None, None
         if not laid:
             asked = Asked((inputs.artifact,), samples, preprocessing, "litert", note.labels)
-            root = store_of(out_dir)
-            own, other = _answers(inputs, asked, plan.runtime, root, part_of(report, 0.2, 0.7))
-        scores = _float_scores(
-            inputs, samples, scratch, preprocessing, other, part_of(report, 0.4, 0.7)
+            own, other = _answers(inputs, asked, plan.runtime, where, part_of(report, 0.2, 0.7))
+        beside = _beside(
+            inputs, samples, plan, scratch, preprocessing, other, part_of(report, 0.4, 0.7)
         )
         judged = judge(
-            inputs.artifact, samples, scores, plan.runtime, out_dir, scratch, preprocessing,
-            part_of(report, 0.7, 1.0), answered=own,
+            inputs.artifact, samples, beside, plan.runtime, out_dir, scratch, preprocessing,
+            part_of(report, 0.7, 1.0), judging=plan.judging, answered=own,
         )  # fmt: skip
-        return replace(judged, notes=(*judged.notes, found.evidence))
+        told = replace(judged, notes=(*judged.notes, found.evidence))
+        return with_slices(told, plan.data, plan.slices)
 
 
-def _must_be_laid(inputs: EvalInputs, runtime: str) -> bool:
+def _must_be_laid(inputs: EvalInputs, plan: EvalPlan) -> bool:
     """Whether the samples are to be written as the models' inputs: for another Python, for models
-    that are fed differently or at the size of the first sample, and where outputs are compared with
-    inputs. Else they are read once, as the models are asked about them."""
+    that are fed differently, at the size of the first sample or in order for their state's sake,
+    and where outputs are compared with inputs. Else they are read once, as the models are asked
+    about them."""
     models = [model for model in (inputs.artifact, inputs.against) if model is not None]
     signature = inputs.artifact.signature
     shapes = [spec.shape[1:] for spec in signature.inputs]
     return (
-        is_foreign(runtime)
+        is_foreign(plan.runtime)
+        or any(is_stateful(read_graph(model.path)) for model in models)
+        or plan.judging.task == "autoencoder"
         or any(_interface(model).fed != _interface(models[0]).fed for model in models)
         or any(DYNAMIC in shape for shape in shapes)
         or signature.outputs[0].shape[1:] in shapes
@@ -79,20 +90,20 @@ def _must_be_laid(inputs: EvalInputs, runtime: str) -> bool:
 
 
 def _answers(
-    inputs: EvalInputs, asked: Asked, runtime: str, root: Path, report: Report
+    inputs: EvalInputs, asked: Asked, runtime: str, where: Executor, report: Report
 ) -> tuple[Answered, Answered | None]:
     """What the artifact and the other model say; asked together where they share a runtime."""
     family, against = parse_runtime(runtime)[0], inputs.against
     asked = replace(asked, runtime=family)
     if against is None:
-        return answers_of(asked, root, report)[0], None
+        return answers_of(asked, where, report)[0], None
     if family == "litert":
         asked = replace(asked, models=(*asked.models, against))
-        own, other = answers_of(asked, root, report)
+        own, other = answers_of(asked, where, report)
         return own, other
-    own = answers_of(asked, root, part_of(report, 0.0, 0.5))[0]
+    own = answers_of(asked, where, part_of(report, 0.0, 0.5))[0]
     asked = replace(asked, models=(against,), runtime="litert")
-    return own, answers_of(asked, root, part_of(report, 0.5, 1.0))[0]
+    return own, answers_of(asked, where, part_of(report, 0.5, 1.0))[0]
 
 
 def _note(inputs: EvalInputs) -> Note:
@@ -112,7 +123,7 @@ def _preprocessing(
     fed_otherwise = bool(_interface(inputs.artifact).fed)
     model = inputs.artifact if fed_otherwise else inputs.against or inputs.artifact
     return find_preprocessing(
-        model.path, model.signature, plan.data, root, report, known=note.labels
+        model.path, model.signature, plan.data, root, report, note.labels, plan.judging
     )
 
 
@@ -120,14 +131,16 @@ def _interface(artifact: Artifact) -> Interface:
     return read_interface(read_graph(artifact.path))
 
 
-def _float_scores(
+def _beside(
     inputs: EvalInputs,
     samples: Samples,
+    plan: EvalPlan,
     scratch: Path,
     preprocessing: Preprocessing,
     answered: Answered | None,
     report: Report,
-) -> Array | None:
+) -> AccuracyReport | None:
+    """The model to agree with, judged on the same samples."""
     against = inputs.against
     if against is None:
         return None
@@ -136,7 +149,7 @@ def _float_scores(
         arrays = translated(load_arrays(samples.path), known, wanted)
         samples = replace(samples, path=scratch / "against.npz")
         save_arrays(samples.path, arrays)
-    judged = judge(
-        against, samples, None, "litert", scratch, scratch, preprocessing, report, answered=answered
-    )
-    return load_arrays(judged.outputs)["scores"]
+    return judge(
+        against, samples, None, "litert", scratch, scratch, preprocessing, report,
+        judging=plan.judging, is_reference=True, answered=answered,
+    )  # fmt: skip

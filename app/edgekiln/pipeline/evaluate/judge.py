@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,73 +13,86 @@ from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
 from edgekiln.core.inference import InferResult
+from edgekiln.core.measures import Measure
 from edgekiln.core.report import Report, silent
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array, load_arrays, save_arrays
 from edgekiln.pipeline.data.choose import choose
+from edgekiln.pipeline.data.mapped import map_archive
 from edgekiln.pipeline.data.source import Samples
-from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.answers import Answered
-from edgekiln.pipeline.evaluate.measure import measured, share_interval
+from edgekiln.pipeline.evaluate.measure import agreement, largest_error, measured
+from edgekiln.pipeline.evaluate.primary import primary_of
 from edgekiln.pipeline.evaluate.runtimes import run_model
-from edgekiln.pipeline.graph.interface import read_interface
+from edgekiln.pipeline.evaluate.tasks import Kind, kind_of
+from edgekiln.pipeline.evaluate.told import (
+    Told,
+    class_count,
+    judged_output,
+    told_by,
+    with_truth,
+    with_truth_of,
+)
+from edgekiln.pipeline.graph.interface import Interface, read_interface, translated
 from edgekiln.pipeline.graph.joined import Joined, joined_again, joined_outputs
 from edgekiln.pipeline.graph.read import read_graph
+from edgekiln.pipeline.graph.state import is_stateful
 
 
 def judge(
     artifact: Artifact,
     samples: Samples,
-    float_scores: Array | None,
+    reference: AccuracyReport | None,
     runtime: str,
     out_dir: Path,
     root: Path,
     preprocessing: Preprocessing,
     report: Report = silent,
     *,
+    judging: Judging = DERIVED,
     is_reference: bool = False,
     answered: Answered | None = None,
 ) -> AccuracyReport:
-    """Accuracy of `artifact` and its agreement with `float_scores` [samples, classes]; with its own
-    where it is the model that others are to agree with.
+    """What `artifact` is worth by its task, and beside the float model's `reference`, whose task it
+    shares; beside its own answers where it is the model that others are to agree with.
 
-    Scores, predictions and labels go to an `.npz` in `out_dir`. A model without class scores has
-    neither accuracy nor agreement. `answered`: what it said, where it was asked already. UserError
-    when the runtime refuses the model.
+    Its answers go to an `.npz` in `out_dir`. `answered`: what it said, where it was asked already.
+    UserError when the runtime refuses the model, and when it cannot be judged as declared.
     """
-    answered = answered or _asked(artifact, samples.path, runtime, out_dir, root, report)
-    raw, joined, ran = _read(artifact, answered)
-    labels = np.asarray(samples.labels, np.int64)
-    if is_reference:
-        own = metrics.scores_of(raw, bool((labels >= 0).any()))
-        float_scores = raw if own is None else own
-    values = float_scores is not None and float_scores[0].size == 1
-    scores = None if values else metrics.scores_of(raw, bool((labels >= 0).any()))
-    predicted = np.full(len(labels), metrics.UNDECIDED) if scores is None else metrics.top1(scores)
-    reference = None if float_scores is None or scores is None else metrics.top1(float_scores)
-    classes = 0 if scores is None else scores.shape[1]
+    answered = answered or _asked(artifact, samples, runtime, out_dir, root, report)
+    run = _Run.of(artifact, samples, answered)
+    if reference is None:
+        kind = run.kind(judging, samples)
+    else:
+        alike = run.kind(Judging(reference.task, reference.decoder), samples)
+        kind = replace(alike, why=reference.task_why)
+    told = with_truth(run.told(kind), samples)
     outputs = (
         out_dir / f"scores-{artifact.scheme}-{artifact.sha256[:8]}-{runtime.replace(' ', '-')}.npz"
     )
-    kept = raw.astype(np.float32) if scores is None else scores
-    save_arrays(outputs, {"scores": kept, "predicted": predicted, "labels": labels})
+    save_arrays(outputs, told.arrays())
     judged = AccuracyReport(
-        runtime=ran.runtime,
+        runtime=run.result.runtime,
         data=samples.data,
         data_fingerprint=samples.fingerprint,
-        samples=ran.samples,
-        accuracy=None if scores is None else metrics.accuracy(predicted, labels),
-        agreement=None if reference is None else metrics.agreement(predicted, reference),
-        confusion=metrics.confusion(predicted, labels, classes),
-        class_names=name_classes(samples.class_names, classes),
+        samples=run.result.samples,
+        accuracy=None,
+        agreement=None,
+        confusion=(),
+        class_names=name_classes(samples.class_names, class_count(told)),
         outputs=outputs,
-        median_ms=ran.median_ms,
+        median_ms=run.result.median_ms,
         preprocessing=preprocessing,
-        differing=() if reference is None else metrics.differing(predicted, reference, labels),
         notes=samples.notes,
-        error=_error(raw, scores, float_scores, joined),
+        task=kind.task,
+        task_why=kind.why,
+        decoder=kind.decoder,
     )
-    return measured(judged, raw, scores, labels, None if is_reference else float_scores)
+    float_ = None if reference is None else Told.read(reference)
+    return measured(
+        judged, told, told if is_reference else float_, run.joined, is_reference=is_reference
+    )
 
 
 def judge_on_target(
@@ -88,36 +103,26 @@ def judge_on_target(
     limit: int,
     out_dir: Path,
     root: Path,
-    float_scores: Array | None = None,
+    reference: AccuracyReport | None = None,
     seed: int = 0,
     report: Report = silent,
 ) -> TargetReport:
     """The same artifact on the target's runtime, on at most `limit` samples, the same share of
-    every class, chosen by `seed` and never by how they came out: so the accuracy is unbiased."""
-    chosen = np.asarray(choose(samples.labels, limit, seed))
-    part = out_dir / f".target-{artifact.sha256[:8]}.npz"
-    save_arrays(part, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
+    every class, chosen by `seed` and never by how they came out: so the accuracy is unbiased. Of a
+    model with a state the first ones, as it has come to them."""
+    stateful = is_stateful(read_graph(artifact.path))
+    rows = range(min(limit, samples.count)) if stateful else choose(samples.labels, limit, seed)
+    chosen = np.asarray(rows, np.int64)
+    part = replace(samples, path=out_dir / f".target-{artifact.sha256[:8]}.npz")
+    save_arrays(part.path, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
-        raw, joined, ran = _read(artifact, _asked(artifact, part, runtime, out_dir, root, report))
+        run = _Run.of(artifact, part, _asked(artifact, part, runtime, out_dir, root, report))
     finally:
-        part.unlink()
-    scores = metrics.scores_of(raw)
-    if scores is None or fast.error is not None:
-        same = _same_outputs(raw, load_arrays(fast.outputs)["scores"][chosen], joined)
-        error = _error(raw, None, None if float_scores is None else float_scores[chosen], joined)
-        return TargetReport(ran.runtime, ran.samples, None, None, same, error)
-    predicted = metrics.top1(scores)
-    reference = None if float_scores is None else metrics.top1(float_scores[chosen])
-    labels = np.asarray(samples.labels, np.int64)[chosen]
-    return TargetReport(
-        runtime=ran.runtime,
-        samples=ran.samples,
-        accuracy=metrics.accuracy(predicted, labels),
-        agreement=None if reference is None else metrics.agreement(predicted, reference),
-        same_as_fast=float(np.mean(predicted == load_arrays(fast.outputs)["predicted"][chosen])),
-        interval=share_interval((predicted == labels)[labels >= 0]),
-        float_accuracy=None if reference is None else metrics.accuracy(reference, labels),
-    )
+        part.path.unlink()
+    here = Told.read(fast).only(chosen)
+    there = with_truth_of(run.told(Kind.of(fast)), here)
+    float_ = None if reference is None else Told.read(reference).only(chosen)
+    return _on_target(run, there, here, float_)
 
 
 def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
@@ -125,13 +130,42 @@ def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
     return tuple(names[i] if i < len(names) else str(i) for i in range(classes))
 
 
-def _error(
-    raw: Array, scores: Array | None, reference: Array | None, joined: Joined | None
-) -> float | None:
-    """How far a model without classes is from the float one."""
-    if scores is not None or reference is None:
-        return None
-    return metrics.relative_error(raw, reference, joined)
+def _on_target(run: _Run, there: Told, here: Told, float_: Told | None) -> TargetReport:
+    """What is said `there`, on the target's runtime, beside the truth, what the fast one says of
+    the same samples, and what the float model does."""
+    primary = _first(there)
+    float_primary = None if float_ is None else _first(float_)
+    agreed = None if float_ is None else agreement(there, float_)
+    told = agreed is not None or float_ is None
+    is_accuracy = primary is not None and primary.name == "accuracy"
+    return TargetReport(
+        runtime=run.result.runtime,
+        samples=run.result.samples,
+        accuracy=primary.value if primary is not None and is_accuracy else None,
+        agreement=agreed,
+        same_as_fast=_same(there, here, run.joined),
+        error=None if told or float_ is None else largest_error(there, float_, run.joined),
+        interval=primary.interval if primary is not None and is_accuracy else None,
+        float_accuracy=float_primary.value if float_primary is not None and is_accuracy else None,
+        primary=primary,
+        float_primary=float_primary,
+    )
+
+
+def _first(answers: Told) -> Measure | None:
+    """Without the interval where that is dear: these are few samples anyway."""
+    primary = primary_of(answers)
+    return None if primary is None else primary.measure(sure=answers.task == "classification")
+
+
+def _same(there: Told, here: Told, joined: Mapping[str, Joined]) -> float:
+    """The share of answers that are so on both runtimes; without such, of samples with such
+    outputs."""
+    same = agreement(there, here)
+    if same is not None:
+        return same
+    parts = joined.get(there.main)
+    return _same_outputs(there.values, here.values, parts)
 
 
 def _same_outputs(raw: Array, fast: Array, joined: Joined | None) -> float:
@@ -147,9 +181,52 @@ def _same_outputs(raw: Array, fast: Array, joined: Joined | None) -> float:
     return float(np.mean(same))
 
 
+@dataclass(frozen=True)
+class _Run:
+    """All `outputs` as the original of the model gives them, `main` the judged one, `joined` those
+    that are joined of parts; `fed`: the main input of that `shape` as the original takes it, None
+    where it was not laid."""
+
+    result: InferResult
+    outputs: Mapping[str, Array]
+    main: str
+    joined: Mapping[str, Joined]
+    shape: tuple[int, ...]
+    fed: Array | None
+
+    @classmethod
+    def of(cls, artifact: Artifact, samples: Samples, answered: Answered) -> _Run:
+        """UserError when the runtime refused the model."""
+        ran = answered.ran
+        if ran.refused is not None:
+            raise UserError(
+                say("The model does not run on {runtime}.", runtime=ran.runtime),
+                ran.refused,
+                say("Choose another runtime or another scheme."),
+            )
+        graph = read_graph(artifact.path)
+        interface = read_interface(graph)
+        arrays = interface.joined(answered.outputs)
+        first = artifact.signature.outputs[0].name
+        first = next((item.name for item in interface.parted if first in item.parts), first)
+        main = judged_output(samples, first, arrays)
+        joined = {**joined_outputs(graph), **joined_again(interface, answered.outputs)}
+        fed = _fed(artifact, samples.path, interface)
+        shape = artifact.signature.inputs[0].shape[1:] if fed is None else fed.shape[1:]
+        return cls(ran, arrays, main, joined, shape, fed)
+
+    def kind(self, judging: Judging, samples: Samples) -> Kind:
+        """How its answers are judged."""
+        return kind_of(judging, samples, self.outputs, self.main, self.shape)
+
+    def told(self, kind: Kind) -> Told:
+        """Its answers, of that kind."""
+        return told_by(kind, self.outputs, self.main, self.shape, self.fed)
+
+
 def _asked(
     artifact: Artifact,
-    samples: Path,
+    samples: Samples,
     runtime: str,
     out_dir: Path,
     root: Path,
@@ -157,7 +234,7 @@ def _asked(
 ) -> Answered:
     """The outputs on all laid samples; their file is removed again."""
     outputs = out_dir / f".outputs-{artifact.sha256[:8]}-{runtime}.npz"
-    ran = run_model(artifact.path, samples, runtime, outputs, root, report)
+    ran = run_model(artifact.path, samples.path, runtime, outputs, root, report)
     if ran.refused is not None:
         return Answered({}, ran)
     arrays = load_arrays(outputs)
@@ -165,20 +242,10 @@ def _asked(
     return Answered(arrays, ran)
 
 
-def _read(artifact: Artifact, answered: Answered) -> tuple[Array, Joined | None, InferResult]:
-    """The first output on all samples, and of which parts it is joined."""
-    ran = answered.ran
-    if ran.refused is not None:
-        raise UserError(
-            say("The model does not run on {runtime}.", runtime=ran.runtime),
-            ran.refused,
-            say("Choose another runtime or another scheme."),
-        )
-    graph, loaded = read_graph(artifact.path), answered.outputs
-    interface = read_interface(graph)
-    arrays = interface.joined(loaded)
-    first = artifact.signature.outputs[0].name
-    name = next((item.name for item in interface.parted if first in item.parts), first)
-    name = name if name in arrays else next(iter(arrays))
-    joined = {**joined_outputs(graph), **joined_again(interface, loaded)}
-    return arrays[name], joined.get(name), ran
+def _fed(artifact: Artifact, samples: Path, interface: Interface) -> Array | None:
+    if not samples.exists():
+        return None
+    arrays = map_archive(samples)
+    first = artifact.signature.inputs[0].name
+    name = first if first in arrays else next(iter(arrays))
+    return translated({name: arrays[name]}, interface, Interface())[name]

@@ -9,21 +9,22 @@ from __future__ import annotations
 import numpy as np
 
 from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.data.truth import VOID
 from edgekiln.pipeline.evaluate.metrics import Ints
-
-VOID = 255
 
 
 def masks_of(output: Array) -> Ints | None:
     """The class of every pixel [samples, height, width] of an output; None when it is no mask's.
 
-    One value a pixel is the probability of the second of two classes, or its logit, when any lies
-    outside 0…1.
+    One whole number a pixel is its class; one other value the probability of the second of two
+    classes, or its logit, when any lies outside 0…1.
     """
     if output.ndim == 3:
         output = output[..., None]
     if output.ndim != 4:
         return None
+    if output.dtype.kind in "iu" and output.shape[3] == 1:
+        return np.asarray(output[..., 0], np.int64)
     if output.shape[3] > 1:
         return np.asarray(output.argmax(axis=3), np.int64)
     known = output[np.isfinite(output)]
@@ -31,12 +32,19 @@ def masks_of(output: Array) -> Ints | None:
     return np.asarray(output[..., 0] > (0.0 if logits else 0.5), np.int64)
 
 
+def enlarged(masks: Array, height: int, width: int) -> Array:
+    """Masks [samples, …] at another size, each pixel as the nearest one was told."""
+    rows = ((np.arange(height) + 0.5) * masks.shape[1] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * masks.shape[2] / width).astype(np.int64)
+    return masks[:, rows[:, None], columns[None]]
+
+
 def pixel_counts(masks: Ints, truth: Ints, classes: int) -> Ints:
     """Counts [samples, true class, told class] of masks [samples, …] of one size."""
     size = classes * classes
     counts = np.zeros((len(masks), size), np.int64)
     for i, (told, true) in enumerate(zip(masks, truth, strict=True)):
-        seen = (true != VOID) & (true >= 0) & (true < classes)
+        seen = (true != VOID) & (true >= 0) & (true < classes) & (told >= 0) & (told < classes)
         counts[i] = np.bincount(true[seen] * classes + told[seen], minlength=size)
     return counts.reshape(-1, classes, classes)
 

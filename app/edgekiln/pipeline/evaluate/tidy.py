@@ -9,7 +9,7 @@ from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import PushResult
 from edgekiln.core.fusion import FusionResult, Latency, Price, SourceLatency
-from edgekiln.core.measures import Interval, PairedTest
+from edgekiln.core.measures import Interval, Measure, PairedTest
 from edgekiln.core.model import InspectedModel
 from edgekiln.core.quantization import Sensitivity
 from edgekiln.core.reporting import ReportInputs
@@ -166,6 +166,8 @@ def _candidate(candidate: Candidate) -> Iterator[TidyRow]:
         yield from box.row("same-as-fast", target.same_as_fast, "share")
         yield from box.row("error-to-float", target.error, "share")
         yield from box.row("accuracy-of-float", target.float_accuracy, "share")
+        if target.primary is not None:
+            yield from _measure(box, target.primary)
 
 
 def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
@@ -174,21 +176,26 @@ def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
     yield from on.row("agreement", report.agreement, "share", interval=report.agreement_interval)
     yield from on.row("error-to-float", report.error, "share")
     yield from on.row("latency", report.median_ms, "ms")
-    for measure in report.measures:
-        unit = "share" if measure.is_share else _UNITS.get(measure.name, "")
-        yield from on.row(
-            measure.name, measure.value, unit, interval=measure.interval, samples=measure.samples
-        )
+    for measure in report.figures:
+        if measure.name != "accuracy":
+            yield from _measure(on, measure)
     if report.paired is not None:
         yield from _test(on, report.paired, FLOAT)
     yield from _classes(on, report)
+
+
+def _measure(on: _On, measure: Measure) -> Iterator[TidyRow]:
+    unit = "share" if measure.is_share else _UNITS.get(measure.name, "")
+    yield from on.row(
+        measure.name, measure.value, unit, interval=measure.interval, samples=measure.samples
+    )
 
 
 def _classes(on: _On, report: AccuracyReport) -> Iterator[TidyRow]:
     names = report.class_names
     for one in report.per_class:
         of = names[one.index] if one.index < len(names) else str(one.index)
-        for measure in ("precision", "recall", "f1"):
+        for measure in ("precision", "recall", "f1", "score"):
             yield from on.row(measure, getattr(one, measure), "share", of, samples=one.support)
     for b in report.reliability:
         of = f"{b.low:.2f}–{b.high:.2f}"

@@ -18,7 +18,6 @@ from edgekiln.core.files import copy_atomic, store_of
 from edgekiln.core.quantization import Kept
 from edgekiln.core.report import Report
 from edgekiln.core.text import Text, say
-from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.evaluate.embedded import Note, embed_note
 from edgekiln.pipeline.evaluate.judge import judge, judge_on_target
 from edgekiln.pipeline.evaluate.runtimes import stand_in
@@ -152,16 +151,16 @@ class _Firing:
 
     def _report(self, artifact: Artifact) -> AccuracyReport:
         table, known = self.inputs.table, self.inputs.float_report
-        scores = None if known is None else _scores(known)
         samples, preprocessing = table.evaluation, table.preprocessing
         report = judge(
             artifact,
             samples,
-            scores,
+            known,
             FAST,
             self.out_dir,
             self.work,
             preprocessing,
+            judging=table.judging,
             is_reference=known is None,
         )
         return _withheld(report) if table.random else report
@@ -178,7 +177,7 @@ class _Firing:
             min(self.plan.target_samples, affordable(median_ms)),
             self.work,
             self.work,
-            _scores(known),
+            known,
         )
 
 
@@ -192,13 +191,9 @@ def _withheld(report: AccuracyReport) -> AccuracyReport:
     """The report without what random numbers cannot tell."""
     unsure = replace(
         report, interval=None, agreement_interval=None, paired=None, measures=(), per_class=(),
-        reliability=(),
+        reliability=(), primary=None, by_output=(),
     )  # fmt: skip
     return replace(unsure, accuracy=None, agreement=None, error=None, confusion=(), differing=())
-
-
-def _scores(report: AccuracyReport) -> Array:
-    return load_arrays(report.outputs)["scores"]
 
 
 def _note(table: Table) -> Note:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgekiln.core.accuracy import AccuracyReport, Candidate, TargetReport
 from edgekiln.core.artifact import Artifact, SchemeName
+from edgekiln.core.measures import Measure, figure, title
 from edgekiln.core.plans import Goal, Limit, QuantPlan
 from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text, say
@@ -121,23 +122,29 @@ def loss_of(
     float_report: AccuracyReport,
     limit_on: Limit,
 ) -> float:
-    """Accuracy lost, as a fraction; without labels, and when the limit is on agreement, the share
-    of changed answers; without classes the relative error of the outputs."""
+    """What is lost of the accuracy (mAP, mIoU, AUC, recall), as a fraction; without truth, and when
+    the limit is on agreement, the share of changed answers; of values their relative error."""
+    # 1 - 0.99 is no more than 0.01, though floats say so
+    return round(_loss(report, on_target, float_report, limit_on), 9)
+
+
+def _loss(
+    report: AccuracyReport,
+    on_target: TargetReport | None,
+    float_report: AccuracyReport,
+    limit_on: Limit,
+) -> float:
     changed = (report.error or 0.0) if report.agreement is None else 1 - report.agreement
-    labelled = float_report.accuracy is not None and report.accuracy is not None
-    if labelled and limit_on == "accuracy":
-        assert float_report.accuracy is not None
-        assert report.accuracy is not None
-        changed = float_report.accuracy - report.accuracy
+    before, left = float_report.share, report.share
+    if before is not None and left is not None and limit_on == "accuracy":
+        changed = before - left
     if on_target is None or on_target.same_as_fast >= _SAME_ANSWERS:
         return changed
+    before, left = on_target.float_share, on_target.share
+    if before is not None and left is not None and limit_on == "accuracy":
+        return max(changed, before - left)
     if on_target.error is not None:
         return max(changed, on_target.error)
-    known = on_target.accuracy is not None and on_target.float_accuracy is not None
-    if known and limit_on == "accuracy":
-        assert on_target.accuracy is not None
-        assert on_target.float_accuracy is not None
-        return max(changed, on_target.float_accuracy - on_target.accuracy)
     apart = 1 - (on_target.same_as_fast if on_target.agreement is None else on_target.agreement)
     return max(changed, apart)
 
@@ -176,6 +183,8 @@ def _figures(taken: _Entry, float_report: AccuracyReport) -> Text:
     measured = taken.report
     where = f"{measured.runtime}, {measured.data}"
     size = f"{taken.artifact.size_bytes / 1000:.0f} kB"
+    if measured.accuracy is None and measured.primary is not None:
+        return _primary(measured.primary, float_report.primary, where, size)
     if float_report.accuracy is not None and measured.accuracy is not None:
         return say(
             "{accuracy} beside {float} of the float model on {samples} samples ({where}), {size}",
@@ -199,6 +208,18 @@ def _figures(taken: _Entry, float_report: AccuracyReport) -> Text:
         "{agreement} of {samples} answers as the float model's ({where}), {size}",
         agreement=_percent(measured.agreement),
         samples=measured.samples,
+        where=where,
+        size=size,
+    )
+
+
+def _primary(own: Measure, reference: Measure | None, where: str, size: str) -> Text:
+    return say(
+        "{name} {own} beside {float} of the float model on {samples} samples ({where}), {size}",
+        name=title(own.name),
+        own=figure(own),
+        float="–" if reference is None else figure(reference),
+        samples=own.samples,
         where=where,
         size=size,
     )

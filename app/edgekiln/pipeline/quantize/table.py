@@ -12,6 +12,7 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.plans import TablePlan
 from edgekiln.core.quantization import CalibrationInputs
 from edgekiln.core.report import Report, part_of
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text, say
 from edgekiln.pipeline.data.arrays import digest, digests, load_arrays, save_arrays
 from edgekiln.pipeline.data.finder import Found, as_fed, find_preprocessing
@@ -47,6 +48,7 @@ class Table:
     digest: str
     notes: tuple[Text, ...]
     random: bool = False
+    judging: Judging = DERIVED
 
     def to_calibrate(self, model: Artifact) -> CalibrationInputs:
         """What the step `calibrate` takes."""
@@ -76,6 +78,7 @@ def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) 
         inputs.signature,
         out_dir / "calibration.npz",
         part_of(report, 0.2, 0.4),
+        judging=plan.judging,
     )
     evaluation = calibration
     if plan.evaluation is not None:
@@ -86,6 +89,7 @@ def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) 
             out_dir / "evaluation.npz",
             part_of(report, 0.4, 0.9),
             calibration.class_names,
+            plan.judging,
         )
     return Table(
         found.preprocessing,
@@ -96,6 +100,7 @@ def lay_table(inputs: Artifact, plan: TablePlan, out_dir: Path, report: Report) 
         _reference(inputs, calibration.path, out_dir, part_of(report, 0.9, 1.0)),
         digest(load_arrays(calibration.path)),
         tuple(_notes(calibration, None if plan.evaluation is None else evaluation)),
+        judging=plan.judging,
     )
 
 
@@ -135,7 +140,7 @@ def _preprocessing(
     if plan.preprocessing is not None:
         fed = read_interface(read_graph(model.path)).feed(model.signature.inputs[0].name)
         return Found(as_fed(plan.preprocessing, fed), say("Chosen by you"))
-    return find_preprocessing(model.path, model.signature, data, work, report)
+    return find_preprocessing(model.path, model.signature, data, work, report, judging=plan.judging)
 
 
 def _notes(calibration: Samples, evaluation: Samples | None) -> Iterator[Text]:
@@ -152,7 +157,7 @@ def _notes(calibration: Samples, evaluation: Samples | None) -> Iterator[Text]:
         )
         return
     yield from (note for note in evaluation.notes if note not in calibration.notes)
-    if not evaluation.labelled:
+    if not evaluation.labelled and evaluation.truth is None:
         yield say("The evaluation data is unlabelled: candidates are judged by agreement.")
     if shared := _shared(calibration.path, evaluation.path):
         yield say(

@@ -42,6 +42,7 @@ class Trial:
     main: str
     folder: Path
     joined: Mapping[str, Joined] = field(default_factory=dict)
+    classes: bool = True  # whether answers are classes; else likeness alone counts
 
     @classmethod
     def of(cls, table: Table, model: Artifact, folder: Path) -> Trial:
@@ -50,7 +51,10 @@ class Trial:
         reference = load_arrays(table.reference)
         main = model.signature.outputs[0].name
         joined = joined_outputs(read_graph(model.path))
-        return cls(samples.path, table.few, samples.labels, reference, main, folder, joined)
+        classes = samples.truth is None and table.judging.has_classes
+        return cls(
+            samples.path, table.few, samples.labels, reference, main, folder, joined, classes
+        )
 
     @property
     def short(self) -> Trial:
@@ -110,7 +114,7 @@ def score(outputs: Outputs, trial: Trial) -> Score:
     labels = np.asarray(trial.labels, np.int64)
     float_scores = metrics.scores_of(trial.reference[trial.main], bool((labels >= 0).any()))
     scores = metrics.scores_of(outputs[trial.main])
-    if scores is None or float_scores is None:
+    if scores is None or float_scores is None or not trial.classes:
         return Score(None, None, error)
     seen = metrics.top1(scores)
     agreement = metrics.agreement(seen, metrics.top1(float_scores))

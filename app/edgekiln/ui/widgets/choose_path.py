@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from edgekiln.core.text import Words
 
+_DATA = "*.npz *.npy *.csv *.tsv *.txt *.json *.gz *.zip *.tar *.tgz *.bz2 *.xz *.tfrecord* *ubyte"
+
 
 def choose_folder(words: Words, parent: QWidget) -> Path | None:
     """A folder; None when the user thought better of it."""
@@ -22,8 +24,8 @@ def choose_file(words: Words, parent: QWidget) -> Path | None:
     return Path(chosen) if chosen else None
 
 
-def choose_npz(words: Words, parent: QWidget) -> Path | None:
-    """A data file."""
-    kinds = words("Data") + " (*.npz)"
+def choose_data(words: Words, parent: QWidget) -> Path | None:
+    """A data file, of any kind that is read."""
+    kinds = f"{words('Data')} ({_DATA});;{words('All files')} (*)"
     chosen, _ = QFileDialog.getOpenFileName(parent, words("Choose data"), "", kinds)
     return Path(chosen) if chosen else None

@@ -12,11 +12,13 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QMouseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLayout,
     QPushButton,
+    QRadioButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -188,6 +190,15 @@ def button(
     made.setDefault(primary)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     made.clicked.connect(lambda: action.do())
+    return made
+
+
+def radio(name: str, title: str, group: QButtonGroup) -> QRadioButton:
+    """One of several ways; the group has only one of them on."""
+    made = QRadioButton(title)
+    made.setObjectName(name)
+    made.setAccessibleName(title)
+    group.addButton(made)
     return made
 
 
