@@ -311,3 +311,24 @@ def test_classes_are_sorted_by_a_click_on_a_header(preview: Preview, desk: Desk)
     assert click(1) == ["3", "2", "1", "0"]
     desk.put_quantized(desk.in_hand.quantized or result)  # drawn anew: the tab stays
     assert preview.tabs.currentWidget().objectName() == "classes"
+
+
+def test_slices_are_made_when_they_are_looked_at(preview: Preview, desk: Desk) -> None:
+    preview.wait_for_samples()
+    assert not [j for j in desk.lanes.jobs if j.task.step == "slices"]
+    names = [preview.tabs.widget(n).objectName() for n in range(preview.tabs.count())]
+    preview.tabs.setCurrentIndex(names.index("slices"))
+
+    def made() -> bool:
+        return any(v.isVisible() for v in preview.window.findChildren(QTableView, "slices-table"))
+
+    preview.qtbot.waitUntil(made, timeout=PATIENCE_MS)
+    view = preview.find(QTableView, "slices-table")
+    assert isinstance(view, QTableView)
+    model = view.model()
+    rows = [[model.index(r, c).data() for c in range(7)] for r in range(model.rowCount())]
+    worst = next(row for row in rows if row[:2] == ["class", "5"])
+    assert worst[2] == "40"
+    assert worst[3] == "75.00 %"  # 10 of its 40 are taken for 6
+    assert worst[4] == "95.00 %"  # float: 2 of them
+    assert worst[5] == "▼ −20.0 points"

@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
 from edgekiln.core import measures
-from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
+from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult, SliceInputs
+from edgekiln.core.data import DataSource
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
 from edgekiln.ui.export_dialog import ExportDialog
@@ -18,6 +19,7 @@ from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
 from edgekiln.ui.sample_store import SampleStore, Wanted
 from edgekiln.ui.samples_tab import Looking, SamplesTab
+from edgekiln.ui.slice_look import SliceLook
 from edgekiln.ui.widgets.kit import Action, clear, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
@@ -182,6 +184,11 @@ class PreviewPage(Page):
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
+        if (data := self._data()) is not None:
+            inputs = SliceInputs(report, result.float_report, data)
+            slices = SliceLook(words, self.tokens, self.desk.lanes, inputs, result.max_drop)
+            slices.setObjectName("slices")
+            tabs.addTab(slices, words("Slices"))
         start = live_start(self.desk, result, candidate)
         if start is not None:
             live = LiveTab(words, self.tokens, self.desk.live, start, candidate.scheme)
@@ -210,15 +217,18 @@ class PreviewPage(Page):
     ) -> QWidget:
         reference = result.float_report
         of_float = None if reference is None else reference.outputs
-        data = self.desk.data()
-        there = data if data is not None and data.path.exists() else None
-        inputs = ListInputs(report.outputs, of_float, there)
+        inputs = ListInputs(report.outputs, of_float, self._data())
         store = self._store_of(Wanted(inputs, report.data_fingerprint))
         place = column()
         place.setObjectName("samples")
         self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)
         self._fill()
         return place
+
+    def _data(self) -> DataSource | None:
+        """What was evaluated, while it is there."""
+        data = self.desk.data()
+        return data if data is not None and data.path.exists() else None
 
     def _fill_samples(
         self, place: QWidget, store: SampleStore, scheme: str, report: AccuracyReport
