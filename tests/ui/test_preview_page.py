@@ -36,6 +36,7 @@ from edgekiln.ui import theme
 from edgekiln.ui.main_window import MainWindow
 from edgekiln.ui.preview_page import PreviewPage
 from edgekiln.ui.sample_grid import SampleGrid
+from edgekiln.ui.sample_store import LARGE
 from edgekiln.ui.settings import Settings
 from edgekiln.ui.state import Desk
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
@@ -171,6 +172,12 @@ def test_the_samples_are_listed_and_drawn(preview: Preview) -> None:
         assert drawn is not None
         sheet, place = drawn
         assert sheet.toImage().pixelColor(place.center()).red() == sample
+    large = store.large
+    assert large is not None
+    preview.qtbot.waitUntil(lambda: large.has(0), timeout=PATIENCE_MS)
+    looked_at = large.picture(0)
+    assert looked_at is not None
+    assert looked_at[1].width() == LARGE
     assert not pictures.has(COUNT - 1)
     bar = preview.grid.verticalScrollBar()
     bar.setValue(bar.maximum())

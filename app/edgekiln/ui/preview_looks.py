@@ -58,7 +58,7 @@ class Looks:
             words("95 % interval"), words("Samples"),
         )  # fmt: skip
         rows = [self._figure(each) for each in self.report.figures]
-        return table(self.tokens, words("Figures"), headers, rows, 0, 16)
+        return table(self.tokens, words("Figures"), headers, rows, 0, 16, 96)
 
     def _figure(self, own: Measure) -> Row:
         words, reference = self.words, self._of_float(own)
