@@ -68,8 +68,8 @@ def test_prints_of_native_code_never_reach_the_messages(tmp_path: Path) -> None:
     """Descriptor 1 is for messages alone: what is printed there lands on 2."""
     program = (
         "import os, sys; sys.stdin = open(os.devnull)\n"
-        "from edgekiln import worker\n"
-        "out = worker._own_stdout()\n"
+        "from edgekiln import protocol, worker\n"
+        "out = protocol.own_stdout()\n"
         "os.write(1, b'noise from native code\\n'); print('noise from Python', flush=True)\n"
         "from edgekiln.protocol import Ready\n"
         "worker._send(out, Ready(1, os.getpid()))\n"

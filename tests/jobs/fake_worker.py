@@ -124,6 +124,26 @@ def propose() -> None:
     send("Done", result={"$": "Proposal", "preprocessing": fed, "evidence": evidence})
 
 
+def slices() -> None:
+    """Two shifts; the night loses."""
+
+    def share(value: float, samples: int) -> dict[str, Any]:
+        interval = {"$": "Interval", "low": value - 0.05, "high": value + 0.01, "method": "wilson"}
+        own = {"name": "accuracy", "value": value, "samples": samples, "interval": interval}
+        return {"$": "Measure", **own}
+
+    def one(by: str, value: str, samples: int, own: float, other: float) -> dict[str, Any]:
+        test = {"$": "PairedTest", "difference": own - other, "p": 0.5 if own > 0.9 else 0.001}
+        paired = {**test, "samples": samples, "method": "mcnemar", "gained": 0, "lost": 9}
+        figures = {"primary": share(own, samples), "float_primary": share(other, samples)}
+        place = {"by": by, "value": value, "samples": samples}
+        return {"$": "SliceFigures", **place, **figures, "paired": paired}
+
+    told = [one("shift", "day", 260, 0.99, 0.99), one("shift", "night", 99, 0.81, 0.95)]
+    told.append(one("size", "640×480", 359, 0.98, 0.99))
+    send("Done", result={"$": "SliceTable", "slices": told})
+
+
 def check_data() -> None:
     """Two samples that are the same, to calibrate and to evaluate."""
     alike = {"$": "Alike", "samples": ["3", "4"], "exact": True, "across": True, "disputed": False}
@@ -138,6 +158,7 @@ WAYS = {
     "check-data": check_data,
     "look-at-data": look_at_data,
     "propose": propose,
+    "slices": slices,
     "offer-sizes": offer_sizes,
     "quantize": quantize,
     "answer": half_then_answer,

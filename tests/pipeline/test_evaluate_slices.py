@@ -23,9 +23,11 @@ from edgekiln.core.errors import UserError
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
 from edgekiln.pipeline.data.arrays import load_arrays
+from edgekiln.pipeline.data.source import open_data
 from edgekiln.pipeline.evaluate.evaluate import evaluate
 from edgekiln.pipeline.evaluate.sliced import slice_figures
 from pipeline.test_data_finder import brightness
+from pipeline.test_data_kinds import coco
 
 COUNT = 60
 
@@ -115,9 +117,39 @@ def test_without_classes_there_is_no_figure(
     listed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     out = tmp_path_factory.mktemp("out")
-    report = replace(judged(listed, out / "a"), accuracy=None)
+    report = replace(judged(listed, out / "a"), task="none")
     told = slice_figures(SliceInputs(report, None, DataSource(listed)), SlicePlan(("shift",)),
                          out, silent)  # fmt: skip
     assert [(s.value, s.samples, s.primary) for s in told.slices] == [
         ("night", 20, None), ("day", 40, None),
     ]  # fmt: skip
+
+
+def test_boxes_are_told_by_the_class_they_show(tmp_path: Path) -> None:
+    """A detector by slices: mAP of the pictures of each, from what its report keeps."""
+    file = coco(tmp_path / "data").parents[1]
+    data = open_data(DataSource(file))
+    truths = [data.truth(i) for i in range(len(data))]
+    corners = np.concatenate([t.corners / (8, 6, 8, 6) for t in truths])  # type: ignore[union-attr]
+    classes = np.concatenate([t.classes for t in truths])  # type: ignore[union-attr]
+    starts = np.cumsum([0, *(len(t.classes) for t in truths)])  # type: ignore[union-attr,arg-type]
+    boxes = {"starts": starts, "corners": corners, "classes": classes}
+    own = {**boxes, "box_scores": np.linspace(0.9, 0.8, len(classes))}
+    truth = {f"true_{name}": array for name, array in boxes.items()}
+    none = np.full(len(data), -1, np.int64)
+    np.savez(
+        tmp_path / "o.npz", scores=np.zeros((len(data), 1), np.float32), labels=none,
+        predicted=none, **own, **truth,
+    )  # fmt: skip
+    report = AccuracyReport(
+        "litert 2.3.0", "data", "", len(data), None, None, (), data.class_names,
+        tmp_path / "o.npz", 1.0, PRESETS[0], task="detection",
+    )  # fmt: skip
+    told = slice_figures(SliceInputs(report, report, DataSource(file)), SlicePlan(("class",)),
+                         tmp_path, silent)  # fmt: skip
+    assert {s.value for s in told.slices} == {"cat", "dog"}
+    for each in told.slices:
+        assert each.primary is not None
+        assert each.primary.name.startswith("map")
+        assert each.primary.value == pytest.approx(1.0)
+        assert each.paired is None or each.paired.difference == 0

@@ -11,6 +11,7 @@ from edgekiln.core.data import (
     DataLook,
     DataSource,
     Drift,
+    FindPlan,
     Preprocessing,
     Proposal,
     Slice,
@@ -123,7 +124,7 @@ def data_recognised(window: MainWindow, desk: Desk, root: Path) -> str:
     assert isinstance(page, QuantWizard)
     source, artifact = DataSource(root), examples.fusion(root).artifact
     evidence = say("Trying preprocessings on {count} samples", count=100)
-    for key, result in ((source, LOOK), ((artifact.sha256, source), proposal(evidence))):
+    for key, result in ((source, LOOK), ((artifact.sha256, FindPlan(source)), proposal(evidence))):
         job = job_at_work(desk, say("Try preprocessings"), None, say("Try preprocessings"))
         job.done(result)
         page._looks.jobs[key] = job

@@ -1,11 +1,13 @@
-"""The live tab on the preview page: nothing yet, answered, refused."""
+"""The preview page's slices and its live tab: nothing yet, answered, refused."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+from edgekiln.core.accuracy import SliceTable
 from edgekiln.core.live import Guess, LiveAnswer, LiveRefusal, LiveSide
+from edgekiln.core.measures import Interval, Measure, PairedTest, SliceFigures
 from edgekiln.core.text import say
 from edgekiln.core.workspace import InHand
 from edgekiln.ui.live_tab import live_start
@@ -13,6 +15,7 @@ from edgekiln.ui.main_window import MainWindow
 from edgekiln.ui.preview_page import PreviewPage
 from edgekiln.ui.state import Desk, sample_draft
 from ui import examples
+from ui.conftest import job_at_work
 
 LONG = "a class with a name that is much longer than the column is wide, as ImageNet has them"
 
@@ -58,4 +61,41 @@ def live_refused(window: MainWindow, desk: Desk, root: Path) -> str:
     return place
 
 
-LIVE_STATES = (live_nothing, live_answered, live_refused)
+def slices_shown(window: MainWindow, desk: Desk, root: Path) -> str:
+    """By a column of the table: the night loses more than noise."""
+    place = _open(window, desk, root)
+    page = window.pages["preview"]
+    assert isinstance(page, PreviewPage)
+    page.looking.tab = "slices"
+    result, data = desk.in_hand.quantized, desk.data()
+    assert result is not None
+    assert data is not None
+    report, reference = result.candidate("int8").report, result.float_report
+    assert report is not None
+    assert reference is not None
+    job = job_at_work(desk, say("Slice the data"), None, say("Slicing the data"))
+    page._looks.jobs[report.outputs, reference.outputs, data] = job
+    job.done(SliceTable(tuple(_slice(*each) for each in SLICES)))
+    return place
+
+
+SLICES = (
+    ("shift", "day", 212, 0.995, 0.991, 0.6),
+    ("shift", "night, with the lamp of the second cabinet on", 98, 0.81, 0.95, 0.001),
+    ("shift", "early", 49, 0.98, 0.98, 1.0),
+)
+
+
+def _slice(by: str, value: str, samples: int, own: float, other: float, p: float) -> SliceFigures:
+    interval = Interval(own - 0.04, min(1.0, own + 0.02), "wilson")
+    return SliceFigures(
+        by,
+        value,
+        samples,
+        Measure("accuracy", own, samples, interval),
+        Measure("accuracy", other, samples, None),
+        PairedTest(own - other, p, samples, "mcnemar", 1, 3),
+    )
+
+
+LIVE_STATES = (slices_shown, live_nothing, live_answered, live_refused)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from edgekiln.core.task import DERIVED, Judging
 from edgekiln.core.text import Text
 
 ChannelOrder = Literal["rgb", "bgr", "gray"]
@@ -183,9 +184,10 @@ class DataLook:
 
 @dataclass(frozen=True)
 class FindPlan:
-    """The labelled data to try preprocessings on."""
+    """The labelled data to try preprocessings on, and what was declared of the model's answers."""
 
     data: DataSource
+    judging: Judging = DERIVED
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
+from edgekiln.core.accuracy import SliceInputs
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.data import DataLook, DataSource, Proposal
+from edgekiln.core.data import DataLook, DataSource, FindPlan, Proposal
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import Words
 from edgekiln.jobs.job import Job, Task
@@ -41,9 +42,15 @@ class Looks(QObject):
         job = None if source is None else self.jobs.get(source)
         return job.result if job is not None and isinstance(job.result, DataLook) else None
 
-    def proposal(self, artifact: Artifact, source: DataSource) -> Job:
+    def proposal(self, artifact: Artifact, plan: FindPlan) -> Job:
         """The preprocessing the finder would take."""
-        return self._once((artifact.sha256, source), tasks.propose(artifact, source))
+        return self._once((artifact.sha256, plan), tasks.propose(artifact, plan))
+
+    def slices(self, inputs: SliceInputs) -> Job:
+        """What two models are worth on each slice of the data they were judged on."""
+        reference = None if inputs.reference is None else inputs.reference.outputs
+        key = (inputs.report.outputs, reference, inputs.data)
+        return self._once(key, tasks.slices(inputs))
 
     def forget(self) -> None:
         """The data may be other data by now."""

@@ -42,7 +42,7 @@ def live_start(desk: Desk, result: QuantResult, candidate: Candidate) -> LiveSta
     if reference is None or candidate.artifact is None:
         return None
     report = candidate.report
-    is_classifier = report is not None and report.accuracy is not None
+    is_classifier = report is not None and report.task == "classification"
     names = report.class_names if report is not None and is_classifier else ()
     return LiveStart(reference, candidate.artifact, result.preprocessing, names)
 

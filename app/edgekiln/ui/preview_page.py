@@ -8,9 +8,11 @@ from functools import cached_property, partial
 from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
 from edgekiln.core import measures
-from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult
+from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult, SliceInputs
+from edgekiln.core.data import DataSource
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
+from edgekiln.ui.data_looks import Looks as SliceLooks
 from edgekiln.ui.export_dialog import ExportDialog
 from edgekiln.ui.live_tab import LiveTab, live_start
 from edgekiln.ui.preview_candidates import candidate_list
@@ -18,6 +20,7 @@ from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
 from edgekiln.ui.sample_store import SampleStore, Wanted
 from edgekiln.ui.samples_tab import Looking, SamplesTab
+from edgekiln.ui.slices_tab import SlicesTab
 from edgekiln.ui.widgets.kit import Action, clear, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
@@ -37,6 +40,11 @@ class PreviewPage(Page):
         if isinstance(other, PreviewPage):
             self._shown, self.looking = other._shown, other.looking
             self._put_store(other.store)
+
+    @cached_property
+    def _looks(self) -> SliceLooks:
+        """What was said of slices."""
+        return SliceLooks(self.desk)
 
     @cached_property
     def looking(self) -> Looking:
@@ -104,7 +112,7 @@ class PreviewPage(Page):
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
-        whole = row(listed, body, gap=16, wide=1)
+        whole = row(listed, body, gap=12, wide=1)
         self.show_page(words("Preview"), lead, whole, primary, secondary, fills=True)
 
     def _export(self) -> None:
@@ -175,10 +183,18 @@ class PreviewPage(Page):
         tabs.tabBar().setDrawBase(False)
         samples = self._samples(result, candidate, report)
         tabs.addTab(samples, words("Each sample"))
-        looks = Looks(words, self.tokens, result, candidate, report)
+        fusion = self.desk.in_hand.fusion
+        arena = fusion.after.arena_bytes if fusion is not None else None
+        size = self._float_size(result)
+        looks = Looks(words, self.tokens, result, candidate, report, size, arena)
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
+        data = self._data()
+        if report.task != "none" and data is not None:
+            inputs = SliceInputs(report, result.float_report, data)
+            slices = SlicesTab(words, self.tokens, self._looks, inputs, result.max_drop)
+            tabs.addTab(slices, words("Slices"))
         start = live_start(self.desk, result, candidate)
         if start is not None:
             live = LiveTab(words, self.tokens, self.desk.live, start, candidate.scheme)
@@ -207,15 +223,18 @@ class PreviewPage(Page):
     ) -> QWidget:
         reference = result.float_report
         of_float = None if reference is None else reference.outputs
-        data = self.desk.data()
-        there = data if data is not None and data.path.exists() else None
-        inputs = ListInputs(report.outputs, of_float, there)
+        inputs = ListInputs(report.outputs, of_float, self._data())
         store = self._store_of(Wanted(inputs, report.data_fingerprint))
         place = column()
         place.setObjectName("samples")
         self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)
         self._fill()
         return place
+
+    def _data(self) -> DataSource | None:
+        """What was evaluated, while it is there."""
+        data = self.desk.data()
+        return data if data is not None and data.path.exists() else None
 
     def _fill_samples(
         self, place: QWidget, store: SampleStore, scheme: str, report: AccuracyReport

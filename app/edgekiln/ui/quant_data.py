@@ -11,7 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QSpinBox, QWidget
 
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.data import Content, DataKind, DataLook, DataSource
+from edgekiln.core.data import Content, DataKind, DataLook, DataSource, FindPlan
 from edgekiln.core.flow import QuantDraft
 from edgekiln.core.text import Text, Words, say
 from edgekiln.ui.data_looks import Looks, Told, proposed
@@ -317,9 +317,9 @@ def _proposal(step: DataStep) -> list[QWidget]:
 
     def found(look: object) -> Sequence[QWidget]:
         assert isinstance(look, DataLook)
-        if not look.samples or not draft.judging.has_classes:
+        if not look.samples:
             return (text(words("Found while quantizing."), "muted"),)
-        job = step.looks.proposal(artifact, source)
+        job = step.looks.proposal(artifact, FindPlan(source, step.draft.judging))
         return (Told(words, step.tokens, job, lambda r: proposed(words, r), print),)
 
     if draft.preprocessing is not None:

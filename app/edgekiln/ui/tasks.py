@@ -120,9 +120,9 @@ def look_at_data(data: DataSource) -> Task[DataLook]:
     return Task("look-at-data", data, LookPlan(), DataLook, title, LOOK)
 
 
-def propose(artifact: Artifact, data: DataSource) -> Task[Proposal]:
+def propose(artifact: Artifact, plan: FindPlan) -> Task[Proposal]:
     """The preprocessing that fits model and data."""
-    return Task("propose", artifact, FindPlan(data), Proposal, say("Try preprocessings"), LOOK)
+    return Task("propose", artifact, plan, Proposal, say("Try preprocessings"), LOOK)
 
 
 def slices(inputs: SliceInputs) -> Task[SliceTable]:

@@ -11,7 +11,6 @@ from edgekiln.pipeline.data.choose import chosen
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED
 from edgekiln.pipeline.data.recognise import read_data
-from edgekiln.pipeline.data.truth import BoxTruths, MaskTruths
 
 _NAMED = 100
 
@@ -44,6 +43,5 @@ def look_at_data(inputs: DataSource, plan: LookPlan, out_dir: Path, report: Repo
 
 def _truth(data: DataSet) -> Truth:
     if data.truths is not None:
-        kinds: dict[type, Truth] = {BoxTruths: "boxes", MaskTruths: "masks"}
-        return kinds.get(type(data.truths), "values")
+        return data.truths.kind
     return "classes" if any(label != UNLABELLED for label in data.labels) else "none"

@@ -14,5 +14,7 @@ from edgekiln.pipeline.data.finder import find_preprocessing
 def propose(inputs: Artifact, plan: FindPlan, out_dir: Path, report: Report) -> Proposal:
     """As quantizing would find it with the same float model and data; errors as there."""
     with tempfile.TemporaryDirectory(prefix=".trials-", dir=out_dir) as scratch:
-        found = find_preprocessing(inputs.path, inputs.signature, plan.data, Path(scratch), report)
+        found = find_preprocessing(
+            inputs.path, inputs.signature, plan.data, Path(scratch), report, judging=plan.judging
+        )
     return Proposal(found.preprocessing, found.evidence)

@@ -11,15 +11,16 @@ import numpy as np
 from edgekiln.core.accuracy import AccuracyReport, SliceInputs, SlicePlan, SliceTable
 from edgekiln.core.data import DataSource
 from edgekiln.core.errors import UserError
-from edgekiln.core.measures import Measure, SliceFigures
+from edgekiln.core.measures import SliceFigures
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
-from edgekiln.pipeline.data.arrays import Array, load_arrays
 from edgekiln.pipeline.data.check import size_of
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.slices import slices_of
 from edgekiln.pipeline.data.source import open_data, side_by_side
-from edgekiln.pipeline.evaluate.statistics import mcnemar, wilson
+from edgekiln.pipeline.evaluate.metrics import Ints
+from edgekiln.pipeline.evaluate.primary import primary_of
+from edgekiln.pipeline.evaluate.told import Told
 
 Parts = Mapping[tuple[str, str], Sequence[int]]
 
@@ -77,37 +78,20 @@ def _no_slice(kind: str, there: tuple[str, ...]) -> UserError:
 def _figures(
     report: AccuracyReport, reference: AccuracyReport | None, parts: Parts
 ) -> tuple[SliceFigures, ...]:
-    right = _right(report)
-    other = None if reference is None else _right(reference)
-    return tuple(_slice(key, np.asarray(own), right, other) for key, own in parts.items())
+    own = Told.read(report)
+    other = None if reference is None else Told.read(reference)
+    return tuple(_slice(key, np.asarray(rows), own, other) for key, rows in parts.items())
 
 
-def _slice(
-    key: tuple[str, str], rows: Array, right: Array | None, other: Array | None
-) -> SliceFigures:
+def _slice(key: tuple[str, str], rows: Ints, own: Told, other: Told | None) -> SliceFigures:
     by, value = key
-    primary, float_primary, paired = None, None, None
-    if right is not None:
-        known = rows[right[rows] >= 0]
-        primary = _share(right[known])
-        if other is not None and len(other) == len(right):
-            float_primary = _share(other[known])
-            paired = mcnemar(right[known] == 1, other[known] == 1)
-    return SliceFigures(by, value, len(rows), primary, float_primary, paired)
-
-
-def _right(report: AccuracyReport) -> Array | None:
-    """1 right, 0 wrong, -1 unlabelled, by sample; None of what is no classifier."""
-    if report.accuracy is None:
-        return None
-    arrays = load_arrays(report.outputs)
-    labels, predicted = arrays["labels"], arrays["predicted"]
-    return np.where(labels < 0, -1, predicted == labels)
-
-
-def _share(right: Array) -> Measure | None:
-    if not len(right):
-        return None
-    return Measure(
-        "accuracy", float(right.mean()), len(right), wilson(int(right.sum()), len(right))
+    primary = primary_of(own.only(rows))
+    beside = None if other is None else primary_of(other.only(rows))
+    return SliceFigures(
+        by,
+        value,
+        len(rows),
+        None if primary is None else primary.measure(),
+        None if beside is None else beside.measure(),
+        None if primary is None or beside is None else primary.against(beside),
     )
