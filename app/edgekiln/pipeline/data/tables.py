@@ -171,7 +171,8 @@ def _numbers(path: Path, columns: _Columns, line: int, cells: list[str]) -> np.n
     try:
         if len(cells) != len(columns.names):
             raise ValueError
-        return np.array([float(cells[i]) for i in columns.numbers], "<f4")
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused as that
+            return np.array([float(cells[i]) for i in columns.numbers], "<f4")
     except ValueError as error:
         raise _bad_line(path, line, columns) from error
 
