@@ -43,8 +43,9 @@ SCRIPTS = {
     "matrix": "runtime_matrix.py",
     "sizes": "quant_sizes.py",
     "throughput": "throughput.py",
+    "grid": "grid.py",
 }
-KEEPS_NOTHING = ("kit", "matrix", "throughput")
+KEEPS_NOTHING = ("kit", "matrix", "throughput", "grid")
 PARTS = ("pairs", *SCRIPTS)
 ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "TF_CPP_MIN_LOG_LEVEL": "3"}
 

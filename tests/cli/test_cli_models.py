@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Edgekiln, Ran
+from pipeline.plain_models import detector, scenes
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +143,27 @@ def test_evaluate_agrees_with_quantize(quantized: Ran, edgekiln: Edgekiln, sampl
     assert ran.json["samples"] == 697
     assert ran.json["accuracy"] == pytest.approx(int8["accuracy"])
     assert ran.json["agreement"] == pytest.approx(int8["agreement"], abs=0.005)
+
+
+def test_a_detector_is_judged_by_its_map(edgekiln: Edgekiln, tmp_path: Path) -> None:
+    scenes(tmp_path / "data")
+    model = detector(tmp_path).path
+    how = ("--preprocessing", "0..1")
+    whole = edgekiln("evaluate", model, "--data", tmp_path / "data", *how, "--json")
+    assert (whole.code, whole.json["task"], whole.json["decoder"]) == (0, "detection", "corners")
+    ran = edgekiln(
+        "quantize", model, "--calibration", tmp_path / "data", "--evaluation", tmp_path / "data",
+        *how, "--scheme", "int8", "--minutes", 0, "-o", tmp_path / "out", "--json",
+    )  # fmt: skip
+    assert ran.json["task"] == "detection"
+    assert ran.json["float_primary"]["value"] == pytest.approx(whole.json["primary"]["value"])
+    int8 = candidate(ran, "int8")
+    assert int8["primary"]["name"] == "map50-95"
+    loss = ran.json["float_primary"]["value"] - int8["primary"]["value"]
+    (attempt,) = (a for a in ran.json["attempts"] if a["scheme"] == "int8")
+    assert attempt["loss"] == pytest.approx(loss, abs=1e-8)
+    told = edgekiln("evaluate", model, "--data", tmp_path / "data", *how, "--decoder", "yolov5")
+    assert "Judged as detection (yolov5): Chosen by you." in told.out
 
 
 def test_evaluate_by_slices(quantized: Ran, edgekiln: Edgekiln, sample: Path) -> None:

@@ -27,6 +27,7 @@ from edgekiln.core.fusion import (
     Price,
     SourceLatency,
 )
+from edgekiln.core.measures import Measure
 from edgekiln.core.model import InspectedModel, ModelSource, OperatorCount
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
@@ -107,7 +108,7 @@ def everything(judged: tuple[Artifact, DataSource, AccuracyReport]) -> ReportInp
     failed = replace(passed, usable=False, why_not=say("The outputs differ there."))
     target = TargetReport("tflite-runtime 2.14.0", 10, 0.5, 0.5, 1.0)
     quantized = QuantResult(
-        float_report=replace(report, accuracy=1.0),
+        float_report=replace(report, accuracy=1.0, primary=Measure("accuracy", 1.0, 10)),
         candidates=(
             Candidate("int8", artifact, "converter", passed, report, target),
             Candidate("dynamic-range", artifact, "ai-edge-quantizer", failed, report, None),

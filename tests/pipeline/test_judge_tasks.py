@@ -6,13 +6,12 @@ of the mask, the values. What is judged is what comes out of the interpreter all
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from ai_edge_litert import schema_py_generated as schema
 
 from edgekiln.core.accuracy import AccuracyReport, EvalInputs
 from edgekiln.core.artifact import Artifact
@@ -29,10 +28,9 @@ from edgekiln.pipeline.evaluate.evaluate import evaluate
 from edgekiln.pipeline.evaluate.judge import judge, judge_on_target
 from pipeline import independent
 from pipeline.graphs import GraphBuilder, as_artifact
+from pipeline.plain_models import BOXES, NAMES, PICTURES, detector, reshaped, scenes
 
 SHARES = next(preset for preset in PRESETS if preset.name == "0..1")
-BOXES, SIDE, PICTURES = 6, 40, 12
-NAMES = ("cat", "dog", "owl")
 LEVELS = np.linspace(0.5, 0.95, 10)
 
 
@@ -57,55 +55,7 @@ def measures(report: AccuracyReport) -> dict[str, float]:
     return {m.name: m.value for m in report.measures}
 
 
-def reshaped(folder: Path, name: str, fed: tuple[int, ...], *given: int, times: float = 1.0):
-    """A model that gives what it is fed in another shape, `times` as large."""
-    builder = GraphBuilder()
-    x = builder.reshape(builder.input((1, *fed)), 1, *given)
-    return as_artifact(builder.graph(builder.affine("MUL", x, np.float32(times))), folder, name)
-
-
 # --- boxes ---------------------------------------------------------------------------------------
-
-
-def detector(folder: Path, times: float = 1.0) -> Artifact:
-    return reshaped(folder, f"d{times}.tflite", (BOXES, 7, 1), BOXES, 7, times=times)
-
-
-def scenes(folder: Path) -> tuple[list[list[tuple[float, ...]]], list[list[tuple[float, ...]]]]:
-    """A COCO folder of pictures whose rows of pixels are boxes, some of which the labels have too;
-    found and labelled boxes as independent.py has them, in shares of the picture."""
-    random = np.random.default_rng(3)
-    (folder / "images").mkdir(parents=True)
-    images, annotations, found, truth = [], [], [], []
-    for i in range(PICTURES):
-        rows = np.zeros((BOXES, 7), np.uint8)
-        rows[:, :2] = random.integers(0, 120, (BOXES, 2))
-        rows[:, 2:4] = rows[:, :2] + random.integers(40, 130, (BOXES, 2))
-        rows[:, 4:] = random.permutation(BOXES * 3).reshape(BOXES, 3) * 12 + 2 + i
-        Image.fromarray(rows).save(folder / "images" / f"{i:02}.png")
-        images.append({"id": i, "file_name": f"{i:02}.png"})
-        shares = rows.astype(np.float32) / 255
-        best = shares[:, 4:].argmax(axis=1)
-        own = [
-            (*map(float, r[:4]), int(c), float(r[4 + c]), 0.0)
-            for r, c in zip(shares, best, strict=True)
-        ]
-        found.append(independent.suppress(own, 0.45))
-        real = []
-        for left, top, right, bottom, kind, _, _ in own[: random.integers(0, BOXES)]:
-            dx, dy = random.uniform(-0.03, 0.03, 2)
-            box = (max(left + dx, 0.0), max(top + dy, 0.0), min(right, 1.0), min(bottom, 1.0))
-            kind = int(random.integers(0, 3)) if random.random() < 0.2 else kind
-            crowd = float(random.random() < 0.15)
-            real.append((*box, kind, 0.0, crowd))
-            pixels = [box[0] * 7, box[1] * BOXES, (box[2] - box[0]) * 7, (box[3] - box[1]) * BOXES]
-            annotations.append({"id": len(annotations), "image_id": i, "category_id": 10 + kind,
-                                "bbox": pixels, "iscrowd": int(crowd)})  # fmt: skip
-        truth.append(real)
-    categories = [{"id": 10 + c, "name": name} for c, name in enumerate(NAMES)]
-    data = {"images": images, "annotations": annotations, "categories": categories}
-    (folder / "boxes.json").write_text(json.dumps(data))
-    return found, truth
 
 
 def test_detector_equals_the_independent_script(tmp_path: Path) -> None:
@@ -332,6 +282,36 @@ def test_several_inputs_and_outputs_go_by_their_names(tmp_path: Path) -> None:
     assert second.sqnr_db == pytest.approx(20 * np.log10(2), abs=1e-4)
     assert second.cosine == pytest.approx(1)
     assert load_arrays(report.outputs)["output:out1"] == pytest.approx((a - b) * 0.5)
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def remembering(folder: Path) -> Artifact:
+    """SVDF that gives the sum of the last four samples."""
+    build = GraphBuilder()
+    state = build.constant(np.zeros((1, 12)))
+    state.data, state.rest = None, schema.TensorT(isVariable=True, hasRank=True)
+    weights = [build.constant(np.eye(3)), build.constant(np.ones((3, 4)))]
+    inputs = [build.input((1, 3)), *weights, None, state]
+    return as_artifact(build.graph(build.op("SVDF", inputs, (1, 3), schema.SVDFOptionsT(rank=1))),
+                       folder, "state.tflite")  # fmt: skip
+
+
+def test_a_state_lasts_through_the_samples_in_order(tmp_path: Path) -> None:
+    x = np.random.default_rng(17).normal(size=(80, 3)).astype(np.float32)
+    sums = np.array([x[max(0, i - 3) : i + 1].sum(axis=0) for i in range(80)])
+    np.savez(tmp_path / "d.npz", x=x, y=sums.argmax(axis=1))
+    model = remembering(tmp_path)
+    report = judged(model, tmp_path / "d.npz", tmp_path, against=model, preprocessing=None)
+    assert load_arrays(report.outputs)["scores"] == pytest.approx(sums, abs=1e-5)
+    assert (report.accuracy, report.agreement) == (1.0, 1.0)
+    samples = write_samples(
+        DataSource(tmp_path / "d.npz"), None, model.signature, tmp_path / "s.npz"
+    )
+    fast = judge(model, samples, None, "litert", tmp_path, tmp_path, Preprocessing())
+    there = judge_on_target(model, samples, fast, "tflite-runtime", 30, tmp_path, tmp_path)
+    assert (there.samples, there.accuracy, there.same_as_fast) == (30, 1.0, 1.0)
 
 
 # --- the runtime of a box, and two reports -------------------------------------------------------

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from edgekiln.core.task import Decoder
 from edgekiln.pipeline.evaluate.boxes import Boxes, decode_boxes, iou, layout_of, suppressed
@@ -74,6 +80,46 @@ def test_mean_average_precision_equals_the_independent_one(seed: int) -> None:
         0 <= own.map50_95 <= own.map50 + 1e-12 <= 1 + 1e-9
     )  # means of equal numbers differ by rounding
     assert np.mean([value for _, value in own.by_class]) == pytest.approx(own.map50_95)
+
+
+@settings(deadline=None)
+@given(seeds)
+def test_mean_average_precision_equals_pycocotools(seed: int) -> None:
+    """Its whole evaluation, accumulated by itself; empty pictures, crowds and classes that only one
+    side has are among the cases."""
+    found, truth = pictures(seed, most=12)
+    own = MatchedBoxes([boxes_of(r) for r in found], [boxes_of(r) for r in truth]).mean_precision()
+    wanted = by_pycocotools(found, truth)
+    assert (own is None) == (wanted is None)
+    if own is not None and wanted is not None:
+        assert (own.map50_95, own.map50) == pytest.approx(wanted, abs=1e-6)
+
+
+def by_pycocotools(found: list[Any], truth: list[Any]) -> tuple[float, float] | None:
+    """AP and AP50 as its summary prints them."""
+    tables = []
+    for boxes in (truth, found):
+        table = COCO()
+        rows = [(i, box) for i, each in enumerate(boxes) for box in each]
+        table.dataset = {
+            "images": [{"id": i} for i in range(len(truth))],
+            "categories": [{"id": c} for c in range(3)],
+            "annotations": [
+                {"id": n + 1, "image_id": i, "category_id": int(b[4]), "score": b[5],
+                 "bbox": [b[0], b[1], b[2] - b[0], b[3] - b[1]],
+                 "area": (b[2] - b[0]) * (b[3] - b[1]), "iscrowd": int(b[6])}
+                for n, (i, b) in enumerate(rows)
+            ],
+        }  # fmt: skip
+        with redirect_stdout(io.StringIO()):
+            table.createIndex()
+        tables.append(table)
+    with redirect_stdout(io.StringIO()):
+        whole = COCOeval(*tables, "bbox")
+        whole.evaluate()
+        whole.accumulate()
+        whole.summarize()
+    return None if whole.stats[0] == -1 else (whole.stats[0], whole.stats[1])
 
 
 def test_crowded_pictures_count_a_hundred_boxes_of_a_class() -> None:

@@ -53,10 +53,11 @@ class Preview:
         self.qtbot, self.window = qtbot, window
 
     def wait_for_samples(self) -> None:
-        self.qtbot.waitUntil(
-            lambda: self.window.findChild(SampleGrid) is not None, timeout=PATIENCE_MS
-        )
-        self.qtbot.waitUntil(lambda: bool(self.grid.shown), timeout=PATIENCE_MS)
+        def there() -> bool:
+            grids = self.window.findChildren(SampleGrid)
+            return any(grid.isVisible() and grid.shown for grid in grids)
+
+        self.qtbot.waitUntil(there, timeout=PATIENCE_MS)
 
     @property
     def page(self) -> PreviewPage:
@@ -66,7 +67,7 @@ class Preview:
 
     @property
     def grid(self) -> SampleGrid:
-        return [g for g in self.window.findChildren(SampleGrid) if g.isVisibleTo(self.window)][-1]
+        return [g for g in self.window.findChildren(SampleGrid) if g.isVisible()][-1]
 
     @property
     def tabs(self) -> QTabWidget:

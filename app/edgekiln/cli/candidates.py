@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edgekiln.cli.fusion import check_places
-from edgekiln.cli.models import convert_plan, fusion_plan, judging, preprocessing
+from edgekiln.cli.models import convert_plan, fusion_plan, judging, preprocessing, print_task
 from edgekiln.cli.output import kilobytes, percent
 from edgekiln.cli.run import Runner, check_file, check_writable, data_parts, data_source, delivered
 from edgekiln.core.accuracy import Candidate, QuantResult
@@ -253,6 +253,8 @@ def print_candidates(result: QuantResult, run: Runner) -> None:
             )
     out.text(result.reason)
     _print_sensitivity(result, run)
+    if result.float_report is not None:
+        print_task(result.float_report, run)
     out.line(
         "Preprocessing: {name} ({evidence})",
         name=result.preprocessing.name,
@@ -304,22 +306,22 @@ def _candidate_row(candidate: Candidate, result: QuantResult, run: Runner) -> li
     return [
         candidate.scheme + (" ★" if candidate.scheme == result.chosen else ""),
         kilobytes(artifact.size_bytes) if artifact else "–",
-        figure(report.primary) if report and report.primary else "–",
-        _interval(report.primary if report else None),
+        figure(report.first) if report and report.first else "–",
+        _interval(report.first if report else None),
         percent(report.agreement if report else None),
-        figure(target.primary) if target and target.primary else "–",
+        figure(target.first) if target and target.first else "–",
         verdict,
     ]
 
 
 def _first_title(result: QuantResult) -> Text:
     """What the first figure of this model is called."""
-    primary = result.float_report and result.float_report.primary
+    primary = result.float_report and result.float_report.first
     return title(primary.name) if primary else say("Accuracy")
 
 
 def _is_share(candidate: Candidate) -> bool:
-    primary = None if candidate.report is None else candidate.report.primary
+    primary = None if candidate.report is None else candidate.report.first
     return primary is None or primary.is_share
 
 

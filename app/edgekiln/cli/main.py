@@ -183,10 +183,10 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--against", metavar="MODEL")
     evaluate.add_argument("--data", required=True, metavar="D")
     evaluate.add_argument("--runtime", metavar="R", default="litert", help="see “runtime list”")
+    _judging_options(evaluate)
     evaluate.add_argument(
         "--slice", action="append", metavar="BY", help="figures by class, size or a column"
     )
-    _judging_options(evaluate)
 
     check = _command(commands, common, "check-data", "say what data is like", data.check_data)
     check.add_argument("data", metavar="D")

@@ -176,7 +176,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         AccuracyReport,
     )
     run.output.result(plain(report, run.output.words))
-    first = report.primary
+    first = report.first
     run.output.line(
         "{name} {figure}, agreement {agreement}: "
         "{samples} samples, {runtime}, {ms:.2f} ms a sample",
@@ -188,13 +188,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
         ms=report.median_ms,
     )
     print_certainty(report, run)
-    _print_slices(report, run)
-    if report.task_why is not None:
-        run.output.line(
-            "Judged as {task}: {why}.",
-            task=report.task if report.decoder is None else f"{report.task} ({report.decoder})",
-            why=report.task_why,
-        )
+    print_task(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )
@@ -222,11 +216,19 @@ def _print_slices(report: AccuracyReport, run: Runner) -> None:
     run.output.table(head, rows)
 
 
+def print_task(report: AccuracyReport, run: Runner) -> None:
+    """What kind of model it was judged as, and why."""
+    if report.task_why is not None:
+        decoder = "" if report.decoder is None else f" ({report.decoder})"
+        task = f"{report.task}{decoder}"
+        run.output.line("Judged as {task}: {why}.", task=task, why=report.task_why)
+
+
 def print_certainty(report: AccuracyReport, run: Runner) -> None:
     """The interval of the first figure, the paired test against float, the further figures, and
     each output where there are several."""
     out, words = run.output, run.output.words
-    first = report.primary
+    first = report.first
     if first is not None and first.interval is not None:
         out.line(
             "{name} with 95 % confidence: {interval}",
@@ -253,7 +255,7 @@ def print_certainty(report: AccuracyReport, run: Runner) -> None:
 
 def _tested(report: AccuracyReport) -> Text:
     assert report.paired is not None
-    return told(report.paired, report.primary is None or report.primary.is_share)
+    return told(report.paired, report.first is None or report.first.is_share)
 
 
 def _decibels(ratio: float | None) -> str:

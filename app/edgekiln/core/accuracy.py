@@ -86,8 +86,8 @@ class AccuracyReport:
     task_why: Text | None = None
     decoder: Decoder | None = None  # of a detector
     primary: Measure | None = None
-    slices: tuple[SliceFigures, ...] = ()  # where they were asked for
     by_output: tuple[OutputLikeness, ...] = ()  # where there are several
+    slices: tuple[SliceFigures, ...] = ()  # where they were asked for
 
     @property
     def share(self) -> float | None:
@@ -98,9 +98,7 @@ class AccuracyReport:
     @property
     def first(self) -> Measure | None:
         """The figure against the truth; of a classifier its accuracy. None without a truth."""
-        if self.primary is not None or self.accuracy is None:
-            return self.primary
-        return Measure("accuracy", self.accuracy, self.samples, self.interval)
+        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
 
     @property
     def figures(self) -> tuple[Measure, ...]:
@@ -109,6 +107,10 @@ class AccuracyReport:
         if first is None:
             return self.measures
         return (first, *(each for each in self.measures if each.name != first.name))
+
+
+def _accuracy(value: float | None, samples: int, interval: Interval | None) -> Measure | None:
+    return None if value is None else Measure("accuracy", value, samples, interval)
 
 
 def _share(accuracy: float | None, primary: Measure | None) -> float | None:
@@ -129,6 +131,11 @@ class TargetReport:
     float_accuracy: float | None = None  # of the float model on the same samples
     primary: Measure | None = None  # as in AccuracyReport
     float_primary: Measure | None = None
+
+    @property
+    def first(self) -> Measure | None:
+        """As in AccuracyReport."""
+        return self.primary or _accuracy(self.accuracy, self.samples, self.interval)
 
     @property
     def share(self) -> float | None:

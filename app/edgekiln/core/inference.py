@@ -30,11 +30,13 @@ class InferInputs:
 @dataclass(frozen=True)
 class InferPlan:
     """Which runtime family of this environment, and how many threads. `brief`: outputs that are
-    kept for the first BRIEF samples alone; inner tensors of a network are large."""
+    kept for the first BRIEF samples alone; inner tensors of a network are large. `in_order`: the
+    model's state lasts from sample to sample; else each starts anew."""
 
     runtime: RuntimeFamily
     threads: int = 1
     brief: tuple[str, ...] = ()
+    in_order: bool = False
 
 
 @dataclass(frozen=True)

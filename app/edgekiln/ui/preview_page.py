@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 
 from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
@@ -19,7 +20,7 @@ from edgekiln.ui.preview_tiles import metric_tiles, primary
 from edgekiln.ui.sample_store import SampleStore, Wanted
 from edgekiln.ui.samples_tab import Looking, SamplesTab
 from edgekiln.ui.slices_tab import SlicesTab
-from edgekiln.ui.widgets.kit import Action, column, line, notice, row, word
+from edgekiln.ui.widgets.kit import Action, clear, column, line, notice, row, word
 from edgekiln.ui.widgets.page import Page
 from edgekiln.ui.widgets.panels import BusyPanel, empty_panel, error_panel, tile, tiles
 
@@ -30,6 +31,7 @@ class PreviewPage(Page):
 
     _shown = ""
     store: SampleStore | None = None
+    _fill: Callable[[], None] = staticmethod(lambda: None)
 
     def adopt(self, other: Page) -> None:
         """What is looked at is looked at in the other language too."""
@@ -206,8 +208,8 @@ class PreviewPage(Page):
     def _show_pair(self, true: int, predicted: int) -> None:
         """From the confusion matrix to its samples."""
         self._book.setCurrentIndex(0)
-        shown = self._book.widget(0)
-        if isinstance(shown, SamplesTab):
+        self.looking.pair, self.looking.which = (true, predicted), "all"
+        for shown in self._book.widget(0).findChildren(SamplesTab):
             shown.show_pair((true, predicted))
 
     # The samples, which a child lists
@@ -221,18 +223,32 @@ class PreviewPage(Page):
         there = data if data is not None and data.path.exists() else None
         inputs = ListInputs(report.outputs, of_float, there)
         store = self._store_of(Wanted(inputs, report.data_fingerprint))
+        place = column()
+        place.setObjectName("samples")
+        self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)
+        self._fill()
+        return place
+
+    def _fill_samples(
+        self, place: QWidget, store: SampleStore, scheme: str, report: AccuracyReport
+    ) -> None:
+        """Their tab alone: to draw the whole page anew would hold up the window."""
         made: QWidget
         if store.samples is not None:
             made = SamplesTab(
-                self.words, self.tokens, candidate.scheme, report, store, store.samples,
-                self.looking,
-            )  # fmt: skip
+                self.words, self.tokens, scheme, report, store, store.samples, self.looking
+            )
         elif store.job is not None and not store.job.ended:
             made = column(BusyPanel(self.words, store.job, store.close), None)
         else:
             made = column(self._no_samples(store), None)
-        made.setObjectName("samples")
-        return made
+        layout = place.layout()
+        assert layout is not None
+        clear(layout)
+        layout.addWidget(made)
+
+    def _listed(self) -> None:
+        self._fill()
 
     def _no_samples(self, store: SampleStore) -> QWidget:
         words = self.words
@@ -254,7 +270,7 @@ class PreviewPage(Page):
             self.store.close(store)
         self.store = store
         if store is not None:
-            store.listed.connect(self.draw)
+            store.listed.connect(self._listed)
 
     def _float_size(self, result: QuantResult) -> int | None:
         fusion = self.desk.in_hand.fusion

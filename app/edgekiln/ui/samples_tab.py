@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
@@ -62,6 +62,7 @@ class SamplesTab(QWidget):
         self._choice, self._order = QComboBox(), self._orders()
         self._count = line("", "muted")
         self._pair = button(Action("", lambda: self.show_pair(None), "pair"))
+        self._pair.hide()
         self._nothing = text("", "muted")
         self._picture, self._name = PictureView(tokens), line("", "strong")
         self._said = line("", "muted")
@@ -71,7 +72,7 @@ class SamplesTab(QWidget):
         self._grid.went.connect(self._go)
         if store.pictures is not None:
             store.pictures.arrived.connect(self._show_picture)
-        self._show_all()
+        QTimer.singleShot(0, self, self._show_all)  # once it has its place: laid out but once
 
     def show_pair(self, pair: tuple[int, int] | None) -> None:
         """Only samples of a label that the candidate takes for another class; None: of all."""

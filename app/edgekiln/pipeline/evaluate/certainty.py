@@ -52,7 +52,7 @@ def about_classes(report: AccuracyReport, words: Words) -> Html:
     return section(
         words.render(say("Every class")),
         table(heads, rows, frozenset(range(1, len(heads)))),
-        _reliability(report, words),
+        _reliability(report, words) if report.reliability else NOTHING,
     )
 
 

@@ -18,6 +18,7 @@ from edgekiln.pipeline.evaluate.metrics import Ints
 
 MATCHED = 0.5  # IoU
 _MOST = 100  # boxes of a class in a picture that count
+_RECALLS = np.linspace(0, 1, 101)
 _EVERYWHERE = [[0.0, 1e10]]
 
 
@@ -40,37 +41,84 @@ class MatchedBoxes:
 
     def __init__(self, found: Sequence[Boxes], truth: Sequence[Boxes]) -> None:
         self.pictures = len(truth)
-        classes = {int(c) for boxes in (*found, *truth) for c in boxes.classes}
+        classes = sorted({int(c) for boxes in (*found, *truth) for c in boxes.classes})
         with redirect_stdout(io.StringIO()):  # it prints its progress, and ours is a protocol
-            self._coco = COCOeval(_coco(truth, classes), _coco(found, classes), "bbox")
-            self._coco.params.imgIds = list(range(len(truth)))
-            self._coco.params.areaRng, self._coco.params.areaRngLbl = _EVERYWHERE, ["all"]
-            self._coco.params.maxDets = [_MOST]
+            coco = COCOeval(_coco(truth, classes), _coco(found, classes), "bbox")
+            coco.params.imgIds = list(range(len(truth)))
+            coco.params.areaRng, coco.params.areaRngLbl = _EVERYWHERE, ["all"]
+            coco.params.maxDets = [_MOST]
             if classes and self.pictures:
-                self._coco.evaluate()
-        self._matches: list[Any] = list(self._coco.evalImgs)
+                coco.evaluate()
+        matches: list[Any] = list(coco.evalImgs)
+        count = self.pictures
+        self._known: dict[bytes, MeanPrecision | None] = {}
+        self._classes = [
+            _Class.of(c, matches[i * count : (i + 1) * count])
+            for i, c in enumerate(classes if matches else ())
+        ]
 
     def mean_precision(self, rows: Ints | None = None) -> MeanPrecision | None:
-        """Of all pictures or of these, some more than once; None where no label counts."""
-        chosen = np.arange(self.pictures) if rows is None else rows
-        if not self._matches or not len(chosen):
+        """Of all pictures or of these, some more than once; None where no label counts.
+
+        The same rows are asked for again and again: by each figure's interval and each test.
+        """
+        rows = np.arange(self.pictures) if rows is None else rows
+        times = np.bincount(rows, minlength=self.pictures).astype(np.float64)
+        key = times.tobytes()
+        if key not in self._known:
+            self._known[key] = self._mean_precision(times)
+        return self._known[key]
+
+    def _mean_precision(self, times: Array) -> MeanPrecision | None:
+        found = [(c.name, own) for c in self._classes if (own := c.precision(times)) is not None]
+        if not found:
             return None
-        by_class = np.reshape(np.arange(len(self._matches)), (-1, self.pictures))
-        self._coco.evalImgs = [self._matches[i] for i in by_class[:, chosen].ravel()]
-        with redirect_stdout(io.StringIO()):
-            self._coco._paramsEval.imgIds = self._coco.params.imgIds = list(range(len(chosen)))
-            self._coco.accumulate()
-        precision = self._coco.eval["precision"][:, :, :, 0, 0]  # IoU, recall, class; -1: no label
-        labelled = np.flatnonzero(precision.max(axis=(0, 1)) > -1)
-        if not len(labelled):
-            return None
-        each = precision[:, :, labelled].mean(axis=1)  # IoU, class
-        names = [int(self._coco.params.catIds[i]) for i in labelled]
+        each = np.array([own for _, own in found])  # class, IoU
         return MeanPrecision(
-            float(each[0].mean()),
+            float(each[:, 0].mean()),
             float(each.mean()),
-            tuple(zip(names, each.mean(axis=0).tolist(), strict=True)),
+            tuple((name, float(own.mean())) for name, own in found),
         )
+
+
+@dataclass(frozen=True)
+class _Class:
+    """The found boxes of a class, strongest first: `right` and `wrong` at each IoU [IoU, boxes] and
+    the `picture` they are in; `labels`: of each picture, those that count."""
+
+    name: int
+    right: Array
+    wrong: Array
+    picture: Ints
+    labels: Ints
+
+    @classmethod
+    def of(cls, name: int, matches: Sequence[Any]) -> _Class:
+        """From what pycocotools says of every picture; None of one without boxes."""
+        known = [(i, match) for i, match in enumerate(matches) if match is not None]
+        scores = np.concatenate([np.zeros(0), *(m["dtScores"] for _, m in known)])
+        order = np.argsort(-scores, kind="stable")
+        picture = np.repeat([i for i, _ in known], [len(m["dtScores"]) for _, m in known])
+        matched = np.concatenate([m["dtMatches"] for _, m in known], axis=1)[:, order] > 0
+        ignored = np.concatenate([m["dtIgnore"] for _, m in known], axis=1)[:, order] > 0
+        labels = np.zeros(len(matches), np.int64)
+        for i, match in known:
+            labels[i] = np.sum(np.asarray(match["gtIgnore"]) == 0)
+        right, wrong = matched & ~ignored, ~matched & ~ignored
+        return cls(name, right, wrong, picture[order].astype(np.int64), labels)
+
+    def precision(self, times: Array) -> Array | None:
+        """The average precision at each IoU, of pictures that count so many times."""
+        labels = float(times @ self.labels)
+        if not labels:
+            return None
+        own = times[self.picture]
+        hits, misses = np.cumsum(self.right * own, axis=1), np.cumsum(self.wrong * own, axis=1)
+        precision = hits / np.maximum(hits + misses, 1)
+        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        best = np.hstack([best, np.zeros((len(best), 1))])  # a recall that is not reached
+        places = [np.searchsorted(recall, _RECALLS) for recall in hits / labels]
+        return np.array([row[at].mean() for row, at in zip(best, places, strict=True)])
 
 
 def matched_pairs(one: Boxes, other: Boxes, least: float = MATCHED) -> list[tuple[int, int]]:
@@ -107,7 +155,7 @@ def box_agreement(counts: Ints) -> float | None:
     return paired / whole if whole else None
 
 
-def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
+def _coco(pictures: Sequence[Boxes], classes: Sequence[int]) -> Any:
     """COCO's tables; ids count from 1, as 0 means "unmatched" to the evaluation."""
     rows: list[dict[str, Any]] = []
     for picture, boxes in enumerate(pictures):
@@ -128,7 +176,7 @@ def _coco(pictures: Sequence[Boxes], classes: set[int]) -> Any:
     table = COCO()
     table.dataset = {
         "images": [{"id": picture} for picture in range(len(pictures))],
-        "categories": [{"id": c} for c in sorted(classes)],
+        "categories": [{"id": c} for c in classes],
         "annotations": rows,
     }
     table.createIndex()

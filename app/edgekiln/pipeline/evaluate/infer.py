@@ -38,7 +38,7 @@ def infer(inputs: InferInputs, plan: InferPlan, out_dir: Path, report: Report) -
     """
     del out_dir
     runtime = name_runtime(plan.runtime)
-    size = 1 if plan.brief else BATCH  # inner tensors are large
+    size = 1 if plan.brief or plan.in_order else BATCH  # inner tensors are large
     try:
         many = Many(inputs.model, plan)
         with read_chunks(inputs.samples, size) as (count, chunks):
@@ -194,6 +194,7 @@ class Net:
     interpreter: Any
     inputs: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Mapping[str, Any]]
+    resets: bool = True
 
     @classmethod
     def load(cls, model: Path, plan: InferPlan) -> Net:
@@ -203,7 +204,7 @@ class Net:
                 model_path=str(model), num_threads=plan.threads
             )
             interpreter.allocate_tensors()
-            return cls(interpreter, *_ports(interpreter))
+            return cls(interpreter, *_ports(interpreter), not plan.in_order)
 
     def run(self, sample: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
         """The outputs of one sample, without the batch, and the milliseconds of the bare invoke."""
@@ -219,7 +220,8 @@ class Net:
             ports = self._fitted(batch)
             for name, port in ports.items():
                 self.interpreter.set_tensor(port.index, port.store(self._value(batch, name)))
-            self.interpreter.reset_all_variables()
+            if self.resets:
+                self.interpreter.reset_all_variables()
             start = time.perf_counter()
             self.interpreter.invoke()
             milliseconds = (time.perf_counter() - start) * 1000

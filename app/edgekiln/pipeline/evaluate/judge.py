@@ -234,7 +234,10 @@ def _asked(
 ) -> Answered:
     """The outputs on all laid samples; their file is removed again."""
     outputs = out_dir / f".outputs-{artifact.sha256[:8]}-{runtime}.npz"
-    ran = run_model(artifact.path, samples.path, runtime, outputs, root, report)
+    ran = run_model(
+        artifact.path, samples.path, runtime, outputs, root, report,
+        in_order=is_stateful(read_graph(artifact.path)),
+    )  # fmt: skip
     if ran.refused is not None:
         return Answered({}, ran)
     arrays = load_arrays(outputs)

@@ -44,10 +44,11 @@ def run_model(
     report: Report = silent,
     threads: int = 1,
     brief: tuple[str, ...] = (),
+    in_order: bool = False,
 ) -> InferResult:
     """`model` on all `samples` with a runtime, a family ("litert": the release of this environment)
     or one of `known_runtimes`; outputs go to the `.npz` `outputs`, the `brief` ones for the first
-    samples alone.
+    samples alone. `in_order`: as in InferPlan.
 
     A child that native code took down counts as a refusal: on a box it would have been the same.
     """
@@ -58,7 +59,7 @@ def run_model(
         return run_step(
             "infer",
             InferInputs(model, samples, outputs),
-            InferPlan(family, threads, brief),
+            InferPlan(family, threads, brief, in_order),
             root,
             InferResult,
             report,

@@ -6,7 +6,7 @@ from edgekiln.pipeline.graph.graph import Graph
 
 
 def is_stateful(graph: Graph) -> bool:
-    """Whether it has variables of its own, which its author meant to last: such a model is asked
-    about all samples in order. The state inside an LSTM kernel is none: it starts anew with every
-    sample."""
-    return graph.has_operator("VAR_HANDLE")
+    """Whether it has a state that is meant to last: variables of its own, or SVDF, which is made
+    for streams. Such a model is asked about all samples in order, from a fresh start. The state
+    inside an LSTM kernel is none: a sample is a whole sequence there."""
+    return graph.has_operator("VAR_HANDLE", "SVDF")
