@@ -165,8 +165,12 @@ BROKEN: dict[str, Broken] = {
         _pictures(), "cat/bad.png", 4, more=lambda f: (f / "cat/bad.png").symlink_to("gone.png")
     ),
     "name in no encoding": Broken(
-        _pictures(), "cat/\ufffd.png", 4,
+        _pictures(), "cat/\\xff.png", 4,
         more=lambda f: (f / "cat" / os.fsdecode(b"\xff.png")).write_bytes(b"?"),
+    ),
+    "class folder of a Chinese Windows": Broken(
+        _pictures(), "dog, 苹果", 4,
+        more=lambda f: (f / "cat").rename(f / os.fsdecode("苹果".encode("gb18030"))),
     ),
     "folders that lead in a circle": Broken(
         _pictures(), "alphabet", 4, more=lambda f: (f / "cat" / "again").symlink_to(f)

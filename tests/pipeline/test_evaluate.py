@@ -20,6 +20,7 @@ from edgekiln.core.inference import RuntimeFamily
 from edgekiln.core.plans import EvalPlan
 from edgekiln.core.report import silent
 from edgekiln.pipeline.data.arrays import load_arrays
+from edgekiln.pipeline.data.choose import choose
 from edgekiln.pipeline.data.source import write_samples
 from edgekiln.pipeline.evaluate import metrics
 from edgekiln.pipeline.evaluate.embedded import Note, embed_note, embedded_note
@@ -204,9 +205,34 @@ def test_target_runs_an_unbiased_part(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def _chosen(labels: tuple[int, ...]) -> tuple[int, ...]:
-    from edgekiln.pipeline.data.choose import choose
+def test_target_is_also_asked_what_float_and_candidate_dispute(tmp_path: Path) -> None:
+    """Class 2 is seen as 1. The accuracy stays that of the samples chosen without looking."""
+    y = np.repeat([0, 1, 2], (60, 30, 10))
+    np.savez(tmp_path / "d.npz", x=np.eye(3, dtype=np.float32)[y], y=y)
+    float_, merged = (
+        classifier(tmp_path, f"{name}.tflite", weights)
+        for name, weights in (("f", np.eye(3)), ("m", np.array([[1, 0, 0], [0, 1, 2], [0, 0, 1]])))
+    )
+    samples = write_samples(
+        DataSource(tmp_path / "d.npz"), None, float_.signature, tmp_path / "s.npz"
+    )
+    rest = (tmp_path, tmp_path, Preprocessing())
+    reference = judge(float_, samples, None, "litert", *rest, is_reference=True)
+    fast = judge(merged, samples, reference, "litert", *rest)
+    target = judge_on_target(
+        merged, samples, fast, "tflite-runtime", 20, tmp_path, tmp_path, reference
+    )
+    chosen = np.asarray(choose(samples.labels, 20, 0))
+    assert target.samples == len(chosen) == 20
+    assert target.accuracy == np.mean(y[chosen] != 2) == 0.9
+    assert target.float_accuracy == 1.0
+    assert target.disputed is not None
+    assert (target.disputed.samples, target.disputed.of) == (5, 10)
+    assert target.disputed.same_as_fast == 1.0
+    assert target.disputed.as_float == 0.0
 
+
+def _chosen(labels: tuple[int, ...]) -> tuple[int, ...]:
     return choose(labels, 50, 0)
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekiln.onboard import agent, agent_source
+from edgekiln.onboard import agent, agent_source, preprocess_source
 
 # RFC 8032, section 7.1, tests 1 to 3: key, message, signature.
 VECTORS = (
@@ -55,6 +55,7 @@ def app(tmp_path: Path) -> str:
 
 def test_syntax_of_python_3_7() -> None:
     ast.parse(agent_source(), feature_version=(3, 7))
+    ast.parse(preprocess_source(), feature_version=(3, 7))
 
 
 def test_imports_the_standard_library_alone() -> None:

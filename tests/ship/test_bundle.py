@@ -41,7 +41,13 @@ def test_what_is_in_it(bundle: Bundle, inputs: PackInputs) -> None:
     assert opened == bundle
     listed = {file.path for file in bundle.manifest.files}
     assert set(files) == listed | {"manifest.json", "manifest.sig", "key.pub"}
-    assert {"model.tflite", "labels.txt", "preprocessing.json", "agent.py"} <= listed
+    assert {
+        "model.tflite",
+        "labels.txt",
+        "preprocessing.json",
+        "agent.py",
+        "preprocess.py",
+    } <= listed
     assert files["labels.txt"] == b"a\nb\n"
     assert bundle.manifest.golden.samples == 4
     assert bundle.manifest.release.startswith(bundle.manifest.created[:4])

@@ -24,6 +24,7 @@ from pytestqt.qtbot import QtBot
 from edgekiln import assets
 from edgekiln.core.accuracy import AccuracyReport
 from edgekiln.core.data import DataSource
+from edgekiln.core.measures import ClassFigures
 from edgekiln.core.workspace import InHand, Workspace
 from edgekiln.jobs.lanes import Lanes
 from edgekiln.jobs.netron import Netron
@@ -35,6 +36,7 @@ from edgekiln.ui import theme
 from edgekiln.ui.main_window import MainWindow
 from edgekiln.ui.preview_page import PreviewPage
 from edgekiln.ui.sample_grid import SampleGrid
+from edgekiln.ui.sample_store import LARGE
 from edgekiln.ui.settings import Settings
 from edgekiln.ui.state import Desk
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
@@ -170,6 +172,12 @@ def test_the_samples_are_listed_and_drawn(preview: Preview) -> None:
         assert drawn is not None
         sheet, place = drawn
         assert sheet.toImage().pixelColor(place.center()).red() == sample
+    large = store.large
+    assert large is not None
+    preview.qtbot.waitUntil(lambda: large.has(0), timeout=PATIENCE_MS)
+    looked_at = large.picture(0)
+    assert looked_at is not None
+    assert looked_at[1].width() == LARGE
     assert not pictures.has(COUNT - 1)
     bar = preview.grid.verticalScrollBar()
     bar.setValue(bar.maximum())
@@ -272,11 +280,60 @@ def test_answers_that_are_gone_are_an_error_with_a_way_out(
         replace(c, report=c.report and replace(c.report, outputs=broken)) for c in result.candidates
     )
     desk.put_quantized(replace(result, candidates=made))
-    preview.qtbot.waitUntil(
-        lambda: preview.window.findChild(QFrame, "error-panel") is not None, timeout=PATIENCE_MS
-    )
+
+    def told() -> bool:
+        return any(p.isVisible() for p in preview.window.findChildren(QFrame, "error-panel"))
+
+    preview.qtbot.waitUntil(told, timeout=PATIENCE_MS)
     broken.write_bytes((tmp_path / "int8.npz").read_bytes())
     again = preview.find(QAbstractButton, "again")
     assert isinstance(again, QAbstractButton)
     preview.qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
     preview.wait_for_samples()
+
+
+def test_classes_are_sorted_by_a_click_on_a_header(preview: Preview, desk: Desk) -> None:
+    preview.wait_for_samples()
+    result = desk.in_hand.quantized
+    assert result is not None
+    recalls = [0.9, 0.7, None, 0.8]
+    rows = tuple(ClassFigures(n, 0.5, recall, 0.5, 10 - n) for n, recall in enumerate(recalls))
+    made = tuple(
+        replace(c, report=c.report and replace(c.report, per_class=rows)) for c in result.candidates
+    )
+    desk.put_quantized(replace(result, candidates=made))
+    names = [preview.tabs.widget(n).objectName() for n in range(preview.tabs.count())]
+    preview.tabs.setCurrentIndex(names.index("classes"))
+    view = preview.find(QTableView, "classes")
+    assert isinstance(view, QTableView)
+
+    def click(column: int) -> list[str]:
+        header = view.horizontalHeader()
+        at = QPoint(header.sectionViewportPosition(column) + 8, 8)
+        preview.qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        return [view.model().index(r, 0).data() for r in range(4)]
+
+    assert click(3) == ["1", "3", "0", "2"]  # what is not known comes last
+    assert click(3) == ["2", "0", "3", "1"]
+    assert click(1) == ["3", "2", "1", "0"]
+    desk.put_quantized(desk.in_hand.quantized or result)  # drawn anew: the tab stays
+    assert preview.tabs.currentWidget().objectName() == "classes"
+
+
+def test_slices_are_made_when_they_are_looked_at(preview: Preview, desk: Desk) -> None:
+    preview.wait_for_samples()
+    assert not [j for j in desk.lanes.jobs if j.task.step == "slices"]
+    names = [preview.tabs.widget(n).objectName() for n in range(preview.tabs.count())]
+    preview.tabs.setCurrentIndex(names.index("slices"))
+
+    def made() -> bool:
+        return any(v.isVisible() for v in preview.window.findChildren(QTableView, "slice-table"))
+
+    preview.qtbot.waitUntil(made, timeout=PATIENCE_MS)
+    view = preview.find(QTableView, "slice-table")
+    assert isinstance(view, QTableView)
+    model = view.model()
+    rows = [[model.index(r, c).data() for c in range(7)] for r in range(model.rowCount())]
+    worst = rows[0]
+    assert worst[:3] == ["5", "40", "75.00 %"]  # 10 of its 40 are taken for 6
+    assert worst[4:6] == ["95.00 %", "▼ −20.0 points"]  # float: 2 of them

@@ -16,7 +16,7 @@ import pytest
 from PySide6.QtWidgets import QLabel, QTableView, QWidget
 
 from edgekiln.child import run_step
-from edgekiln.core.accuracy import AccuracyReport, QuantResult
+from edgekiln.core.accuracy import AccuracyReport, OutputLikeness, QuantResult
 from edgekiln.core.measures import ClassFigures, Interval, Measure
 from edgekiln.core.reporting import ReportFile, ReportInputs, ReportPlan, WrittenReport
 from edgekiln.ui.state import Desk
@@ -40,7 +40,7 @@ def browse(page: Path, *options: str) -> str:
     """What Chromium prints; its network log must be without a request."""
     browser = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if browser is None:
-        pytest.skip("no Chromium here: packaging/install-system-packages.sh test")
+        pytest.skip("no Chromium here: packaging/install-system-packages.sh browser")
     log = page.with_suffix(".net")
     command = (browser, "--headless", "--no-sandbox", "--disable-gpu", f"--log-net-log={log}",
                f"--user-data-dir={page.parent / 'browser'}", *options, page.as_uri())  # fmt: skip
@@ -106,6 +106,7 @@ def test_every_number_of_a_detector_is_in_the_report(
     there = numbers(page)
     assert [number for number in sorted(wanted) if not is_in(number, there)] == []
     assert "AP or IoU" in page
+    assert {"0.9987", "31.4", "2.13"} <= there
 
 
 def shown(page: QWidget) -> set[str]:
@@ -133,6 +134,7 @@ def _detecting(result: QuantResult) -> QuantResult:
         return replace(
             report, task="detection", accuracy=None, confusion=(), primary=first,
             measures=(first, *others), per_class=(figures,),
+            by_output=(OutputLikeness("boxes", 0.9987, 31.4, 0.0213),),
         )  # fmt: skip
 
     candidates = [

@@ -191,6 +191,7 @@ def _candidate_json(candidate: Candidate, run: Runner) -> dict[str, Any]:
         "interval_on_target": target and plain(target.interval, run.output.words),
         "samples_on_target": target and target.samples,
         "same_as_fast": target and target.same_as_fast,
+        "disputed_on_target": target and plain(target.disputed, run.output.words),
         "usable": verdict.usable,
         "why_not": verdict.why_not and run.output.words.render(verdict.why_not),
         "needs_runtime": verdict.needs_runtime,

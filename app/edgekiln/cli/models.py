@@ -189,6 +189,7 @@ def evaluate(arguments: Namespace, run: Runner) -> int:
     )
     print_certainty(report, run)
     print_task(report, run)
+    _print_slices(report, run)
     run.output.line(
         "Preprocessing: {name}. Data: {data}.", name=report.preprocessing.name, data=report.data
     )

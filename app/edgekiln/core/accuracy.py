@@ -118,6 +118,17 @@ def _share(accuracy: float | None, primary: Measure | None) -> float | None:
 
 
 @dataclass(frozen=True)
+class Disputed:
+    """Samples that the candidate sees otherwise than the float model on the fast runtime, asked on
+    the target's too. They were chosen for that: what is true of them is no estimate of accuracy."""
+
+    samples: int
+    of: int  # so many such samples there are
+    same_as_fast: float  # share of answers that are on the target as on the fast runtime
+    as_float: float  # share that are there as the float model's
+
+
+@dataclass(frozen=True)
 class TargetReport:
     """The same samples on the fast runtime and on the target's: where do the two differ?"""
 
@@ -131,6 +142,7 @@ class TargetReport:
     float_accuracy: float | None = None  # of the float model on the same samples
     primary: Measure | None = None  # as in AccuracyReport
     float_primary: Measure | None = None
+    disputed: Disputed | None = None  # beside the `samples`, which were chosen without looking
 
     @property
     def first(self) -> Measure | None:

@@ -33,9 +33,15 @@ def say(template: str, **values: Value) -> Text:
 
 
 def shown(name: str) -> str:
-    """A file's name that can be written down: its bytes may be no UTF-8, which Python keeps as half
-    characters."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A file's name that can be written down. Its bytes may be no UTF-8, which Python keeps as half
+    characters: then they are read as Chinese Windows writes them, else as numbers."""
+    data = name.encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("utf-8", "backslashreplace")
 
 
 class Words:

@@ -72,6 +72,11 @@ def error(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
 
 
+def decibels(value: float | None) -> str:
+    """ "23.4", with a minus of its own width."""
+    return "–" if value is None else f"{value:.1f}".replace("-", "−")
+
+
 def milliseconds(value: float | None) -> str:
     """ "1.23 ms"."""
     return "–" if value is None else f"{value:.3g} ms"

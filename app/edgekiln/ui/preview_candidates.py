@@ -14,7 +14,7 @@ from edgekiln.ui import figures
 from edgekiln.ui.preview_tiles import difference, primary
 from edgekiln.ui.theme import Tokens
 
-_WIDTH = 160
+_WIDTH = 152
 _HIGH = 70
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QTabWidget, QWidget
 
 from edgekiln.core import measures
 from edgekiln.core.accuracy import AccuracyReport, Candidate, QuantResult, SliceInputs
+from edgekiln.core.data import DataSource
 from edgekiln.core.samples import ListInputs
 from edgekiln.ui import figures
 from edgekiln.ui.data_looks import Looks as SliceLooks
@@ -111,7 +112,7 @@ class PreviewPage(Page):
         ready = "" if result.chosen else words("Choose a usable candidate first.")
         primary = Action(words("Next: devices"), lambda: self.ways.go("devices"), "next", ready)
         listed = candidate_list(words, self.tokens, result, candidate, self._show)
-        whole = row(listed, body, gap=16, wide=1)
+        whole = row(listed, body, gap=12, wide=1)
         self.show_page(words("Preview"), lead, whole, primary, secondary, fills=True)
 
     def _export(self) -> None:
@@ -182,12 +183,15 @@ class PreviewPage(Page):
         tabs.tabBar().setDrawBase(False)
         samples = self._samples(result, candidate, report)
         tabs.addTab(samples, words("Each sample"))
-        looks = Looks(words, self.tokens, result, candidate, report)
+        fusion = self.desk.in_hand.fusion
+        arena = fusion.after.arena_bytes if fusion is not None else None
+        size = self._float_size(result)
+        looks = Looks(words, self.tokens, result, candidate, report, size, arena)
         for name, title, look in looks.all(self._show_pair):
             look.setObjectName(name)
             tabs.addTab(look, title)
-        data = self.desk.data()
-        if report.task != "none" and data is not None and data.path.exists():
+        data = self._data()
+        if report.task != "none" and data is not None:
             inputs = SliceInputs(report, result.float_report, data)
             slices = SlicesTab(words, self.tokens, self._looks, inputs, result.max_drop)
             tabs.addTab(slices, words("Slices"))
@@ -219,15 +223,18 @@ class PreviewPage(Page):
     ) -> QWidget:
         reference = result.float_report
         of_float = None if reference is None else reference.outputs
-        data = self.desk.data()
-        there = data if data is not None and data.path.exists() else None
-        inputs = ListInputs(report.outputs, of_float, there)
+        inputs = ListInputs(report.outputs, of_float, self._data())
         store = self._store_of(Wanted(inputs, report.data_fingerprint))
         place = column()
         place.setObjectName("samples")
         self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)
         self._fill()
         return place
+
+    def _data(self) -> DataSource | None:
+        """What was evaluated, while it is there."""
+        data = self.desk.data()
+        return data if data is not None and data.path.exists() else None
 
     def _fill_samples(
         self, place: QWidget, store: SampleStore, scheme: str, report: AccuracyReport

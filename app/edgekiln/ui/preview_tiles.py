@@ -13,6 +13,7 @@ from edgekiln.ui.theme import Tone
 from edgekiln.ui.widgets.kit import line, text
 from edgekiln.ui.widgets.panels import tile, tiles
 
+LEAST_CHANGE = 0.0005  # less does not show in a tenth of a point
 _LOW_IS_GOOD: frozenset[MeasureName] = frozenset(("ece", "mae", "rmse", "kl"))
 
 

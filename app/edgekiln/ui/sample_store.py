@@ -18,6 +18,7 @@ from edgekiln.jobs.lanes import Lanes
 from edgekiln.ui import tasks
 
 SIDE = 72  # pixels of a picture in the grid
+LARGE = 320  # and of the one that is looked at
 _MOST_ASKED = 4 * PER_SHEET  # of one child: it should answer soon
 _SHEETS_KEPT = 40  # about 1 MB each
 
@@ -41,9 +42,10 @@ class SampleStore(QObject):
         self.samples: Samples | None = None
         self.error: UserError | None = None
         self.pictures: Pictures | None = None
+        self.large: Pictures | None = None
         self.job: Job | None = None
         self._lanes = lanes
-        self._drawn = before.pictures if before is not None and before.is_of(wanted) else None
+        self._before = before if before is not None and before.is_of(wanted) else None
 
     def is_of(self, wanted: Wanted) -> bool:
         """Whether it is about the same data: then its pictures serve as well."""
@@ -58,8 +60,9 @@ class SampleStore(QObject):
 
     def close(self, heir: SampleStore | None = None) -> None:
         """Nobody looks any more: end what is being listed, and drawn, but what its heir shows."""
-        pictures = None if heir is not None and heir.is_of(self.wanted) else self.pictures
-        for job in (self.job, pictures.job if pictures is not None else None):
+        kept = heir is not None and heir.is_of(self.wanted)
+        drawn = [] if kept else [each for each in (self.pictures, self.large) if each is not None]
+        for job in (self.job, *(each.job for each in drawn)):
             if job is not None and not job.ended:
                 self._lanes.cancel(job)
 
@@ -76,7 +79,9 @@ class SampleStore(QObject):
             return
         data = self.wanted.inputs.data
         if data is not None and made.same_data:
-            self.pictures = self._drawn or Pictures(self._lanes, data)
+            before, self._before = self._before, None
+            self.pictures = (before and before.pictures) or Pictures(self._lanes, data)
+            self.large = (before and before.large) or Pictures(self._lanes, data, LARGE)
 
     def _over(self) -> None:
         if self.job is not None and self.error is None:

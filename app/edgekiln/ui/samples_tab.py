@@ -29,6 +29,8 @@ from edgekiln.ui.widgets.table import Cell, Row, table
 
 _DETAIL = 248
 _ROWS = 3
+_SOON_MS = 150  # a sample that is looked at so long is drawn large
+_AHEAD = 8
 
 
 @dataclass
@@ -72,6 +74,12 @@ class SamplesTab(QWidget):
         self._grid.went.connect(self._go)
         if store.pictures is not None:
             store.pictures.arrived.connect(self._show_picture)
+        if store.large is not None:
+            store.large.arrived.connect(self._show_picture)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self._enlarge)
         QTimer.singleShot(0, self, self._show_all)  # once it has its place: laid out but once
 
     def show_pair(self, pair: tuple[int, int] | None) -> None:
@@ -165,6 +173,14 @@ class SamplesTab(QWidget):
         self._answers.put(rows or self._no_rows(), _ROWS)
         self._picture.setAccessibleName(names.tip(sample))
         self._show_picture()
+        self._soon.start()
+
+    def _enlarge(self) -> None:
+        """The one that is looked at, and the next ones, for the arrow keys."""
+        shown = self._grid.shown
+        if self._store.large is not None and self._looking.sample in shown:
+            at = shown.index(self._looking.sample)
+            self._store.large.want([*shown[at : at + _AHEAD], *shown[max(0, at - 1) : at]])
 
     def _sentence(self, sample: int) -> str:
         words, samples, names = self._words, self._samples, self._names
@@ -203,6 +219,7 @@ class SamplesTab(QWidget):
         return Cell(("● " if first else "") + f"{found[0]:.3f}", tone, number=True)
 
     def _show_picture(self) -> None:
-        pictures = self._store.pictures
-        drawn = pictures.picture(self._looking.sample) if pictures is not None else None
+        sharp = [each for each in (self._store.large, self._store.pictures) if each is not None]
+        found = (each.picture(self._looking.sample) for each in sharp)
+        drawn = next((each for each in found if each is not None), None)
         self._picture.show_picture(*(drawn or (QPixmap(), QRect())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekiln.core.errors import UserError
-from edgekiln.core.text import Text, say
+from edgekiln.core.text import Text, say, shown
 from edgekiln.pipeline.data.dataset import DataSet
 from edgekiln.pipeline.data.labels import UNLABELLED, class_order, order_note, read_labels
 from edgekiln.pipeline.data.lists import rows_of
@@ -19,7 +19,9 @@ def read_folder(folder: Path, known: tuple[str, ...] = ()) -> DataSet:
     """Pictures or sounds by class folder, or a flat folder of unlabelled ones. `known`: class names
     of the model, in the order of its outputs."""
     known = read_labels(folder) or known
-    classes = {sub.name: found for sub in _folders(folder) if (found := files_of(sub, _FILES))}
+    classes = {
+        shown(sub.name): found for sub in _folders(folder) if (found := files_of(sub, _FILES))
+    }
     loose = files_of(folder, _FILES)
     if not classes and not loose:
         raise _nothing(folder)

@@ -85,15 +85,28 @@ def fit(
     return np.asarray(picture).reshape(height, width, channels)
 
 
+def _resized(
+    picture: Image.Image,
+    wanted: tuple[int, int],
+    method: Image.Resampling,
+    box: tuple[float, float, float, float],
+) -> Image.Image:
+    """Across, then down, each for itself: releases of Pillow differ in what they do first, and
+    `onboard.preprocess` must come to the same values on the box."""
+    left, top, right, bottom = box
+    across = picture.resize((wanted[0], picture.height), method, (left, 0, right, picture.height))
+    return across.resize(wanted, method, (0, top, wanted[0], bottom))
+
+
 def _framed(
     picture: Image.Image, preprocessing: Preprocessing, wanted: tuple[int, int]
 ) -> Image.Image:
     method = _METHODS[preprocessing.resize]
     if preprocessing.framing == "stretch":
-        return picture.resize(wanted, method)
+        return _resized(picture, wanted, method, (0, 0, *picture.size))
     place = placement(preprocessing, picture.size, wanted)
     left, top, right, bottom = place.target
-    own = picture.resize((right - left, bottom - top), method, box=place.source)
+    own = _resized(picture, (right - left, bottom - top), method, place.source)
     if own.size == wanted:
         return own
     fill = (preprocessing.fill,) * len(own.getbands())

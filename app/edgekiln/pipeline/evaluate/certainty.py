@@ -61,6 +61,23 @@ def _is_share(result: QuantResult) -> bool:
     return first is None or first.is_share
 
 
+def about_outputs(report: AccuracyReport, words: Words) -> Html:
+    """Each output of the chosen candidate beside the float model's; nothing where there is one."""
+    if not report.by_output:
+        return NOTHING
+    heads = [words.render(t) for t in (say("Output"), say("Cosine"), say("SQNR"), say("Error"))]
+    rows = [
+        (
+            one.name,
+            f"{one.cosine:.4f}",
+            "–" if one.sqnr_db is None else f"{one.sqnr_db:.1f} dB",
+            _share(one.error),
+        )
+        for one in report.by_output
+    ]
+    return section(words.render(say("Every output")), table(heads, rows, frozenset((1, 2, 3))))
+
+
 def interval_of(interval: Interval | None, is_share: bool = True) -> Html:
     """The interval below its figure; nothing for none."""
     return NOTHING if interval is None else tag("div", span(interval, is_share), kind="soft")

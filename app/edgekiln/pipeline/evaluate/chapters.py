@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekiln.core.accuracy import Candidate, QuantResult
+from edgekiln.core.accuracy import Candidate, Disputed, QuantResult
 from edgekiln.core.bundle import Bundle
 from edgekiln.core.device import Health, PushResult
 from edgekiln.core.fusion import FusionResult, SourceLatency
@@ -269,8 +269,22 @@ def _on_target(candidate: Candidate, words: Words) -> Part:
             interval_of(target.interval),
             _on(target.samples, target.runtime, words),
             tag("div", words.render(same), kind="soft"),
+            _disputed(target.disputed, words),
         )
     )
+
+
+def _disputed(disputed: Disputed | None, words: Words) -> Html:
+    """What became of the samples that were chosen because float and candidate differ there."""
+    if disputed is None:
+        return NOTHING
+    text = say(
+        "{samples} of {of} samples seen otherwise than by float, chosen for that (no estimate of "
+        "accuracy): {same} the same on the target, {as_float} there as float",
+        samples=disputed.samples, of=disputed.of,
+        same=percent(disputed.same_as_fast), as_float=percent(disputed.as_float),
+    )  # fmt: skip
+    return tag("div", words.render(text), kind="soft")
 
 
 def _verdict(candidate: Candidate, words: Words) -> Part:

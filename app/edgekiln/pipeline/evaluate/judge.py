@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekiln.core.accuracy import AccuracyReport, TargetReport
+from edgekiln.core.accuracy import AccuracyReport, Disputed, TargetReport
 from edgekiln.core.artifact import Artifact
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.errors import UserError
@@ -23,6 +23,7 @@ from edgekiln.pipeline.data.mapped import map_archive
 from edgekiln.pipeline.data.source import Samples
 from edgekiln.pipeline.evaluate.answers import Answered
 from edgekiln.pipeline.evaluate.measure import agreement, largest_error, measured
+from edgekiln.pipeline.evaluate.metrics import Ints
 from edgekiln.pipeline.evaluate.primary import primary_of
 from edgekiln.pipeline.evaluate.runtimes import run_model
 from edgekiln.pipeline.evaluate.tasks import Kind, kind_of
@@ -109,20 +110,40 @@ def judge_on_target(
 ) -> TargetReport:
     """The same artifact on the target's runtime, on at most `limit` samples, the same share of
     every class, chosen by `seed` and never by how they came out: so the accuracy is unbiased. Of a
-    model with a state the first ones, as it has come to them."""
+    model with a state the first ones, as it has come to them.
+
+    Beside them a quarter as many of those that float and candidate dispute on the fast runtime:
+    there another runtime's rounding shows first. What they say stands by itself."""
     stateful = is_stateful(read_graph(artifact.path))
     rows = range(min(limit, samples.count)) if stateful else choose(samples.labels, limit, seed)
-    chosen = np.asarray(rows, np.int64)
+    few, known = len(rows), Told.read(fast)
+    float_ = None if reference is None else Told.read(reference)
+    disputed = np.zeros(0, np.int64) if float_ is None or stateful else _disputed(known, float_)
+    more = np.random.default_rng(seed).permutation(np.setdiff1d(disputed, rows))[: limit // 4]
+    chosen = np.concatenate([np.asarray(rows, np.int64), more])
     part = replace(samples, path=out_dir / f".target-{artifact.sha256[:8]}.npz")
     save_arrays(part.path, {name: rows[chosen] for name, rows in load_arrays(samples.path).items()})
     try:
         run = _Run.of(artifact, part, _asked(artifact, part, runtime, out_dir, root, report))
     finally:
         part.path.unlink()
-    here = Told.read(fast).only(chosen)
+    here = known.only(chosen)
     there = with_truth_of(run.told(Kind.of(fast)), here)
-    float_ = None if reference is None else Told.read(reference).only(chosen)
-    return _on_target(run, there, here, float_)
+    float_ = None if float_ is None else float_.only(chosen)
+    first, rest = np.arange(few), np.arange(few, len(chosen))
+    told = _on_target(
+        run, there.only(first), here.only(first), None if float_ is None else float_.only(first)
+    )
+    if float_ is None or not len(rest):
+        return told
+    same, as_float = (agreement(there.only(rest), each.only(rest)) for each in (here, float_))
+    seen = Disputed(len(rest), len(disputed), same or 0.0, as_float or 0.0)
+    return replace(told, disputed=seen)
+
+
+def _disputed(one: Told, other: Told) -> Ints:
+    """The samples two classifiers see otherwise; none of other models."""
+    return np.flatnonzero(one.predicted != other.predicted)
 
 
 def name_classes(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
@@ -140,7 +161,7 @@ def _on_target(run: _Run, there: Told, here: Told, float_: Told | None) -> Targe
     is_accuracy = primary is not None and primary.name == "accuracy"
     return TargetReport(
         runtime=run.result.runtime,
-        samples=run.result.samples,
+        samples=len(there.labels),
         accuracy=primary.value if primary is not None and is_accuracy else None,
         agreement=agreed,
         same_as_fast=_same(there, here, run.joined),

@@ -21,9 +21,9 @@ from edgekiln.core.reporting import (
     ReportPlan,
     WrittenReport,
 )
-from edgekiln.core.text import Words, say
+from edgekiln.core.text import Words, say, shown
 from edgekiln.pipeline.evaluate.acceptance import about_acceptance, about_data
-from edgekiln.pipeline.evaluate.certainty import about_certainty, about_classes
+from edgekiln.pipeline.evaluate.certainty import about_certainty, about_classes, about_outputs
 from edgekiln.pipeline.evaluate.chapters import (
     about_bundle,
     about_candidates,
@@ -94,7 +94,7 @@ def _words(file: ReportFile) -> Words:
 
 
 def _title(inputs: ReportInputs) -> str:
-    return f"EdgeKiln · {inputs.model.source.path.name}"
+    return f"EdgeKiln · {shown(inputs.model.source.path.name)}"
 
 
 def _head(inputs: ReportInputs, words: Words, made: datetime) -> Html:
@@ -103,7 +103,7 @@ def _head(inputs: ReportInputs, words: Words, made: datetime) -> Html:
     byline = say("EdgeKiln {version}, {made}", version=__version__, made=at)
     return tag(
         "header",
-        tag("h1", inputs.model.source.path.name),
+        tag("h1", shown(inputs.model.source.path.name)),
         tag("p", lead, kind="lead"),
         tag("p", words.render(byline), kind="soft"),
     )
@@ -115,6 +115,6 @@ def _about_quantized(result: QuantResult, inputs: ReportInputs, words: Words) ->
     report = result.candidate(result.chosen).report if result.chosen else None
     if report is not None:
         chapters.append(about_confusion(report, words))
-        chapters.append(about_classes(report, words))
+        chapters += [about_outputs(report, words), about_classes(report, words)]
         chapters.append(about_differences(report, inputs.evaluation, words))
     return [*chapters, about_data(result, inputs.evaluation, words)]

@@ -168,6 +168,10 @@ def _candidate(candidate: Candidate) -> Iterator[TidyRow]:
         yield from box.row("accuracy-of-float", target.float_accuracy, "share")
         if target.primary is not None:
             yield from _measure(box, target.primary)
+        if target.disputed is not None:
+            few = _On(candidate.scheme, target.runtime, data, target.disputed.samples)
+            yield from few.row("same-as-fast-where-disputed", target.disputed.same_as_fast, "share")
+            yield from few.row("as-float-where-disputed", target.disputed.as_float, "share")
 
 
 def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
@@ -181,6 +185,10 @@ def _report(name: str, report: AccuracyReport) -> Iterator[TidyRow]:
             yield from _measure(on, measure)
     if report.paired is not None:
         yield from _test(on, report.paired, FLOAT)
+    for one in report.by_output:
+        yield from on.row("cosine", one.cosine, "", one.name)
+        yield from on.row("sqnr-db", one.sqnr_db, "dB", one.name)
+        yield from on.row("error-to-float", one.error, "share", one.name)
     yield from _classes(on, report)
 
 

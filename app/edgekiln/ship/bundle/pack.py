@@ -26,7 +26,7 @@ from edgekiln.core.files import write_atomic
 from edgekiln.core.plans import PackPlan
 from edgekiln.core.report import Report
 from edgekiln.core.text import say
-from edgekiln.onboard import agent_source
+from edgekiln.onboard import agent_source, preprocess_source
 from edgekiln.ship.bundle.archive import pack_files
 from edgekiln.ship.bundle.keys import public_hex, signing_key
 from edgekiln.ship.bundle.manifest import FORMAT, KEY, MANIFEST, SIGNATURE, to_bytes
@@ -92,6 +92,7 @@ def _contents(artifact: Artifact, inputs: PackInputs, plan: PackPlan) -> dict[st
         GOLDEN_INPUTS: inputs.golden_inputs.read_bytes(),
         GOLDEN_OUTPUTS: inputs.golden_outputs.read_bytes(),
         "agent.py": agent_source(),
+        **({} if plan.preprocessing.sound else {"preprocess.py": preprocess_source()}),
     }
 
 

@@ -156,7 +156,7 @@ def tile(number: str, caption: str, *below: QLabel) -> QFrame:
     frame = QFrame()
     frame.setProperty("box", "card")
     column(
-        word(number, "number"), text(caption, "muted"), *below, None, gap=4, margin=12, into=frame
+        word(number, "number"), text(caption, "muted"), *below, None, gap=4, margin=10, into=frame
     )
     frame.setAccessibleName(f"{caption}: {number}")
     frame.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
