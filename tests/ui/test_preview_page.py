@@ -339,3 +339,8 @@ def test_slices_are_made_when_they_are_looked_at(preview: Preview, desk: Desk) -
     assert worst[3] == "75.00 %"  # 10 of its 40 are taken for 6
     assert worst[4] == "95.00 %"  # float: 2 of them
     assert worst[5] == "▼ −20.0 points"
+
+
+def test_pictures_that_are_drawn_do_not_keep_the_window_open(preview: Preview, desk: Desk) -> None:
+    assert [job.task.step for job in desk.lanes.active] == ["list-samples"]
+    assert preview.window.close()
