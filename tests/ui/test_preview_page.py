@@ -337,3 +337,8 @@ def test_slices_are_made_when_they_are_looked_at(preview: Preview, desk: Desk) -
     worst = rows[0]
     assert worst[:3] == ["5", "40", "75.00 %"]  # 10 of its 40 are taken for 6
     assert worst[4:6] == ["95.00 %", "▼ −20.0 points"]  # float: 2 of them
+
+
+def test_pictures_that_are_drawn_do_not_keep_the_window_open(preview: Preview, desk: Desk) -> None:
+    assert [job.task.step for job in desk.lanes.active] == ["list-samples"]
+    assert preview.window.close()

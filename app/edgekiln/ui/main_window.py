@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QWidget
 
 from edgekiln.core.text import Words
+from edgekiln.jobs.lanes import PICTURES
 from edgekiln.ui import figures
 from edgekiln.ui.data_page import DataPage
 from edgekiln.ui.deploy_page import DeployPage
@@ -128,8 +129,9 @@ class MainWindow(QWidget):
             self.open_model(Path(paths[0]))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Nothing that runs is ended without a question."""
-        if self._closing or not self._desk.lanes.active:
+        """Nothing that runs is ended without a question, but the drawing of pictures."""
+        work = [job for job in self._desk.lanes.active if job.task.lane != PICTURES]
+        if self._closing or not work:
             event.accept()
             return
         event.ignore()
