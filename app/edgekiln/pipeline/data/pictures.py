@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from edgekiln.core.errors import UserError
 from edgekiln.core.text import say
 from edgekiln.pipeline.data.arrays import Array
+from edgekiln.pipeline.data.whole import JPEG_END, TAIL, plainly_whole
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
@@ -23,12 +24,14 @@ BROKEN_PICTURE = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
 )
-_JPEG_END = b"\xff\xd9"
+_SMALL = 1 << 20  # bytes: opening what is larger costs less than reading it
 
 
 def is_whole(path: Path) -> bool:
     """Whether a picture can be decoded to its end, without decoding where the format allows it."""
     try:
+        if path.stat().st_size <= _SMALL and plainly_whole(path.read_bytes()):
+            return True
         with Image.open(path) as picture:
             if picture.format == "PNG":
                 picture.verify()  # the checksum of every chunk
@@ -67,8 +70,8 @@ def _pixels(picture: Image.Image) -> Array:
 def _ends_well(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(0, 2)
-        file.seek(-min(64, file.tell()), 1)
-        return _JPEG_END in file.read()
+        file.seek(-min(TAIL, file.tell()), 1)
+        return JPEG_END in file.read()
 
 
 def picture_files(folder: Path) -> tuple[Path, ...]:
