@@ -56,6 +56,7 @@ def main(warm: str = "") -> int:
     _die_with_parent()
     if warm:
         import_module(warm)
+        steps.releases()  # reading them takes as long as fifty pictures
     _send(out, Ready(VERSION, os.getpid()))
     line = sys.stdin.buffer.readline()
     if not line:
