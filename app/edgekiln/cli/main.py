@@ -88,7 +88,10 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(json=False, workspace="", language=assets.system_language())
     top.add_argument("--version", action="version", version=f"edgekiln {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    _add_models(commands, common)
+    _add_conversions(commands, common)
+    _add_quantize(commands, common)
+    _add_measures(commands, common)
+    _add_results(commands, common)
     _add_runtimes(commands, common)
     _add_boxes(commands, common)
     _add_demo(commands, common)
@@ -132,7 +135,7 @@ def _pass_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+def _add_conversions(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     inspect = _command(commands, common, "inspect", "say what a model is", models.inspect)
     inspect.add_argument("model", metavar="MODEL")
 
@@ -146,6 +149,8 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
         "--time-tensorflow", action="store_true", help="time the source model, plain and with XLA"
     )
 
+
+def _add_quantize(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     quantize = _command(
         commands, common, "quantize", "make candidates, gate and judge them", candidates.quantize
     )
@@ -178,6 +183,8 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     quantize.add_argument("--cluster", default="", metavar="ADDRESS", help="a Dask scheduler")
     quantize.add_argument("-o", "--out", required=True, metavar="DIR")
 
+
+def _add_measures(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     evaluate = _command(commands, common, "evaluate", "measure on data", models.evaluate)
     _model_options(evaluate, "artifact", "ARTIFACT")
     evaluate.add_argument("--against", metavar="MODEL")
@@ -193,6 +200,8 @@ def _add_models(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     check.add_argument("--evaluation", metavar="D", help="data to compare it with")
     check.add_argument("--labels", metavar="FILE", help="the model's classes, one a line")
 
+
+def _add_results(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     pack = _command(commands, common, "pack", "sign a candidate for a box", candidates.pack)
     pack.add_argument("folder", metavar="DIR", help="what “quantize -o DIR” made")
     pack.add_argument("--scheme", metavar="S", help="default: the recommended one")

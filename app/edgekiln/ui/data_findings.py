@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,50 +102,58 @@ def _labels(check: DataCheck, classes: int) -> Iterator[Finding]:
 
 
 def _alike(check: DataCheck) -> Iterator[Finding]:
+    cut = len(check.alike) < check.exact_count + check.near_count
     across = [each for each in check.alike if each.across]
-    disputed = [each for each in check.alike if each.disputed and not each.across]
-    exact = [each for each in check.alike if each.exact and not each.across and not each.disputed]
-    near = [e for e in check.alike if not e.exact and not e.across and not e.disputed]
-    named = len(check.alike)
-    cut = named < check.exact_count + check.near_count
+    apart = [each for each in check.alike if not each.across]
+    disputed = [each for each in apart if each.disputed]
     if across:
+        what = say("Samples that both calibrate and evaluate: {count} groups.", count=len(across))
         yield Finding(
             "across",
             "bad",
-            _count(say("Samples that both calibrate and evaluate: {count} groups.",
-                       count=len(across)), cut),
+            _count(what, cut),
             say("The figures come out better than they are: the model was tuned on what it is "
                 "judged by."),
             say("Take them out of one of the two, or let one source be split."),
             _examples(across),
         )  # fmt: skip
     if disputed:
+        what = say(
+            "Samples that are alike under different labels: {count} groups.", count=len(disputed)
+        )
         yield Finding(
             "disputed",
             "bad",
-            _count(say("Samples that are alike under different labels: {count} groups.",
-                       count=len(disputed)), cut),
+            _count(what, cut),
             say("One of the labels is wrong, and counts as a mistake of the model."),
             say("Look at each, and keep it under the right label."),
             _examples(disputed),
-        )  # fmt: skip
+        )
+    yield from _twice([each for each in apart if not each.disputed], cut)
+
+
+def _twice(alike: Sequence[Alike], cut: bool) -> Iterator[Finding]:
+    """Groups that agree in their labels."""
+    exact, near = [e for e in alike if e.exact], [e for e in alike if not e.exact]
     if exact:
+        what = say("Samples that are the same bit by bit: {count} groups.", count=len(exact))
         yield Finding(
             "exact",
             "warn",
-            _count(say("Samples that are the same bit by bit: {count} groups.", count=len(exact)),
-                   cut),
+            _count(what, cut),
             say("They count more than once, and the interval of the accuracy is too narrow."),
             say("Keep one of each group."),
             _examples(exact),
-        )  # fmt: skip
+        )
     if near:
+        what = say("Pictures that look the same: {count} groups.", count=len(near))
         yield Finding(
             "near",
             "",
-            _count(say("Pictures that look the same: {count} groups.", count=len(near)), cut),
-            say("Frames of one film, or copies of another size, tell little more than one of them."
-                ),
+            _count(what, cut),
+            say(
+                "Frames of one film, or copies of another size, tell little more than one of them."
+            ),
             say("Where they are no more than copies, keep one of each group."),
             _examples(near),
         )  # fmt: skip
