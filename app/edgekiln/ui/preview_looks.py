@@ -168,7 +168,7 @@ class Looks:
             return made
         arena = words(
             "Arena of the float model: {arena}, the memory its inner tensors need at once.",
-            arena=figures.size(self.float_arena),
+            arena=words("{count} bytes", count=f"{self.float_arena:,}"),
         )
         return column(made, text(arena, "muted"))
 

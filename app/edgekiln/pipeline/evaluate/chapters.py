@@ -42,20 +42,13 @@ def about_model(model: InspectedModel, words: Words) -> Html:
 
 def about_fusion(fusion: FusionResult, source: SourceLatency | None, words: Words) -> Html:
     """What became one operator, with its proof and its price."""
-    lead = say(
-        "{before} operators became {after}. Largest difference of the outputs: {error} "
-        "({samples} samples of {data}, {runtime}).",
-        before=fusion.before.operators, after=fusion.after.operators,
-        error=f"{fusion.max_abs_error:.2g}",
-        samples=fusion.proof_samples, data=_proof_data(fusion), runtime=fusion.runtime,
-    )  # fmt: skip
     heads = _heads(words, say("Pass"), say("Applied"), say("Largest difference"), say("State"))
     rows = [
         (words.render(p.title), str(p.applied), f"{p.max_abs_error:.2g}",
          words.render(_pass_state(p.skipped, p.taken_back)))
         for p in fusion.passes
     ]  # fmt: skip
-    parts: list[Part] = [tag("p", words.render(lead))]
+    parts: list[Part] = [tag("p", words.render(_gained(fusion)))]
     parts += [_price(fusion, words), _notes((*fusion.interface, *fusion.notes), words)]
     if source is not None:
         parts.append(_source(source, words))
@@ -64,6 +57,18 @@ def about_fusion(fusion: FusionResult, source: SourceLatency | None, words: Word
     if fusion.groups:
         parts.append(_groups(fusion, words))
     return section(words.render(say("Fusion")), *parts)
+
+
+def _gained(fusion: FusionResult) -> Text:
+    if not fusion.proof_samples:
+        return say("Nothing was left to fuse: the converter had done all of it.")
+    return say(
+        "{before} operators became {after}. Largest difference of the outputs: {error} "
+        "({samples} samples of {data}, {runtime}).",
+        before=fusion.before.operators, after=fusion.after.operators,
+        error=f"{fusion.max_abs_error:.2g}",
+        samples=fusion.proof_samples, data=_proof_data(fusion), runtime=fusion.runtime,
+    )  # fmt: skip
 
 
 def _price(fusion: FusionResult, words: Words) -> Html:
@@ -225,7 +230,7 @@ def _size(candidate: Candidate, float_size: int | None, words: Words) -> Part:
     if candidate.artifact is None:
         return "–"
     size = candidate.artifact.size_bytes
-    lines = []
+    lines = [words.render(say("{count} bytes", count=f"{size:,}"))]
     if float_size and size != float_size:
         change = 100 * (size / float_size - 1)
         lines.append(f"{change:+.{0 if abs(change) >= _FIRST_WHOLE else 1}f} %")
