@@ -25,6 +25,7 @@ from edgekiln.pipeline.graph.read import too_large
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # force_align of Buffer.data in the schema; the generated packer ignores it
+_WIDE = 8  # bytes of a number whose vectors are shared
 _ROOM = 1024  # bytes for a tensor or operator besides its weights
 _LAST_BYTE_CODE = 127  # PLACEHOLDER_FOR_GREATER_OP_CODES
 
@@ -68,14 +69,17 @@ def _is_custom(rest: Any) -> bool:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]  # it has no types
-    """Writes equal vectors once: the zero points of weights and biases, a number of eight bytes
-    per channel, are all zero."""
+    """Writes equal vectors of eight-byte numbers once: the zero points of weights and biases, one
+    per channel, are all zero. No others: what was built has its short ones as lists, which do not
+    come this way, and a graph must give the same bytes before and after it was read."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self._written: dict[tuple[str, bytes], Any] = {}
 
     def CreateNumpyVector(self, x: Any) -> Any:
+        if x.dtype.itemsize < _WIDE:
+            return super().CreateNumpyVector(x)
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
