@@ -75,9 +75,9 @@ def fit(options: Options, pixels: Any, height: int, width: int) -> Any:
         return resize(pixels, height, width, whole, options["resize"])
     if framing == "crop":
         scale = max(factors) / options["central"]
-        part = (width / scale, height / scale)
+        part = (min(width / scale, own[1]), min(height / scale, own[0]))
         left, top = (own[1] - part[0]) / 2, (own[0] - part[1]) / 2
-        box = (left, top, left + part[0], top + part[1])
+        box = (left, top, min(left + part[0], own[1]), min(top + part[1], own[0]))
         return resize(pixels, height, width, box, options["resize"])
     scale = min(factors)
     wide, high = max(1, round(own[1] * scale)), max(1, round(own[0] * scale))

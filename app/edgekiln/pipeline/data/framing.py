@@ -57,9 +57,11 @@ def placement(
     factors = (wanted[0] / size[0], wanted[1] / size[1])
     if preprocessing.framing == "crop":
         scale = max(factors) / preprocessing.central
-        part = (wanted[0] / scale, wanted[1] / scale)
+        # No edge may lie outside, not by a rounding either.
+        part = (min(wanted[0] / scale, size[0]), min(wanted[1] / scale, size[1]))
         left, top = (size[0] - part[0]) / 2, (size[1] - part[1]) / 2
-        return Placement((left, top, left + part[0], top + part[1]), (0, 0, *wanted))
+        right, bottom = min(left + part[0], size[0]), min(top + part[1], size[1])
+        return Placement((left, top, right, bottom), (0, 0, *wanted))
     scale = min(factors)
     own = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     left, top = (wanted[0] - own[0]) // 2, (wanted[1] - own[1]) // 2
