@@ -49,7 +49,15 @@ def overlay(inputs: OverlayInputs, plan: OverlayPlan, out_dir: Path, report: Rep
 
 def _seen(data: DataSet, i: int, inputs: OverlayInputs, side: int) -> Image.Image:
     """Resized and framed as for the model; neither scaled nor shifted."""
-    intake = intake_of(data, inputs.signature.inputs[0], inputs.signature)
+    signature = inputs.signature
+    intakes = [intake_of(data, spec, signature) for spec in signature.inputs]
+    intake = next((each for each in intakes if each.pixels), None)
+    if intake is None:
+        raise UserError(
+            say("The pictures cannot be drawn with the answers."),
+            say("The data is numbers as the model takes them, not pictures."),
+            say("Judge the model on picture files, or on arrays of values 0…255."),
+        )
     pixels = intake.picture(data.raw(i, intake.array), inputs.preprocessing)
     return scaled(pixels, side).convert("RGB")
 

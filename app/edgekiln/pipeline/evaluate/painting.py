@@ -29,7 +29,8 @@ CLASSES: tuple[Colour, ...] = (
 _GROUND: Colour = (0, 0, 0)  # around every line, so that it is seen on light pictures too
 _DASH, _GAP = 6, 5
 _HATCH, _STRIPE = 8, 2
-_TEXT = 12
+_TEXT = 16  # it may be shown at half the size
+_LINE = 3
 _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "wqy-zenhei.ttc", "msyh.ttc")
 _LAST_NARROW = 255
 
@@ -51,8 +52,8 @@ def paint_boxes(
     for n in rows:
         colour = AGREED if paired[n] else ALONE
         left, top, right, bottom = _pixels(boxes.corners[n], picture.size)
-        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_GROUND, width=4)
-        draw.rectangle((left, top, right, bottom), outline=colour, width=2)
+        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_GROUND, width=_LINE + 2)
+        draw.rectangle((left, top, right, bottom), outline=colour, width=_LINE)
     for n in rows:
         colour = AGREED if paired[n] else ALONE
         left, top, *_ = _pixels(boxes.corners[n], picture.size)
@@ -137,7 +138,7 @@ def _tag(
 ) -> None:
     """Black letters on the colour, above the box where there is room, never off the picture."""
     said, font = called
-    width, height = round(draw.textlength(said, font)) + 4, _TEXT + 3
+    width, height = round(draw.textlength(said, font)) + 4, _TEXT + 4
     left = max(0, min(corner[0], size[0] - width))
     top = corner[1] - height if corner[1] >= height else corner[1]
     draw.rectangle((left, top, left + width, top + height - 1), fill=colour)
