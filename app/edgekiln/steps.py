@@ -70,6 +70,7 @@ STEPS: dict[str, Step] = {
     "slices": Step("edgekiln.pipeline.evaluate.sliced", "slice_figures"),
     "list-samples": Step("edgekiln.pipeline.evaluate.samples", "list_samples"),
     "thumbnails": Step("edgekiln.pipeline.data.thumbnails", "thumbnails"),
+    "overlay": Step("edgekiln.pipeline.evaluate.overlay", "overlay"),
     "report": Step("edgekiln.pipeline.evaluate.report", "write_report", kept=False),
     "print-page": Step("edgekiln.printing.print_page", "print_page", kept=False),
     "bundle": Step("edgekiln.bundling", "bundle", kept=False),

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
     QFrame,
+    QLabel,
     QListWidget,
     QTableView,
     QTabWidget,
@@ -23,7 +25,7 @@ from pytestqt.qtbot import QtBot
 
 from edgekiln import assets
 from edgekiln.core.accuracy import AccuracyReport
-from edgekiln.core.data import DataSource
+from edgekiln.core.data import PRESETS, DataSource
 from edgekiln.core.measures import ClassFigures
 from edgekiln.core.workspace import InHand, Workspace
 from edgekiln.jobs.lanes import Lanes
@@ -34,12 +36,14 @@ from edgekiln.pipeline.data.arrays import save_arrays
 from edgekiln.pipeline.data.source import open_data
 from edgekiln.ui import theme
 from edgekiln.ui.main_window import MainWindow
+from edgekiln.ui.overlays import Drawings, OverlayPair
 from edgekiln.ui.preview_page import PreviewPage
 from edgekiln.ui.sample_grid import SampleGrid
 from edgekiln.ui.sample_store import LARGE
 from edgekiln.ui.settings import Settings
 from edgekiln.ui.state import Desk
 from edgekiln.ui.widgets.confusion import ConfusionMatrix
+from edgekiln.ui.widgets.kit import CutLabel
 from ui import examples
 
 PATIENCE_MS = 30_000
@@ -342,3 +346,104 @@ def test_slices_are_made_when_they_are_looked_at(preview: Preview, desk: Desk) -
 def test_pictures_that_are_drawn_do_not_keep_the_window_open(preview: Preview, desk: Desk) -> None:
     assert [job.task.step for job in desk.lanes.active] == ["list-samples"]
     assert preview.window.close()
+
+
+def found(root: Path, name: str, boxes: dict[int, list[tuple[float, ...]]]) -> Path:
+    """`outputs` of a detector: boxes (corners, class, score) of some samples, else none."""
+    rows = [row for i in range(COUNT) for row in boxes.get(i, [])]
+    flat = np.array(rows, np.float64).reshape(-1, 6)
+    starts = np.cumsum([0, *(len(boxes.get(i, [])) for i in range(COUNT))])
+    none = np.full(COUNT, -1)
+    arrays = {"corners": flat[:, :4].astype(np.float32), "classes": flat[:, 4].astype(np.int64)}
+    arrays |= {"box_scores": flat[:, 5].astype(np.float32), "starts": starts}
+    arrays |= {"predicted": none, "labels": none, "scores": np.zeros((COUNT, 1), np.float32)}
+    file = root / name
+    save_arrays(file, arrays)
+    return file
+
+
+def as_detector(desk: Desk, own: Path, other: Path) -> None:
+    """The judged model's reports as those of a detector."""
+    result = desk.in_hand.quantized
+    assert result is not None
+    assert result.float_report is not None
+
+    def of(report: AccuracyReport | None, outputs: Path) -> AccuracyReport | None:
+        plain = PRESETS[1]
+        return report and replace(
+            report, task="detection", outputs=outputs, confusion=(), accuracy=None,
+            preprocessing=plain,
+        )  # fmt: skip
+
+    made = tuple(replace(c, report=of(c.report, own)) for c in result.candidates)
+    desk.put_quantized(
+        replace(result, candidates=made, float_report=of(result.float_report, other))
+    )
+
+
+def test_boxes_of_both_models_are_drawn_over_the_sample(
+    preview: Preview, desk: Desk, tmp_path: Path
+) -> None:
+    preview.wait_for_samples()
+    cat, dog = (0.1, 0.1, 0.5, 0.5, 3, 0.9), (0.6, 0.55, 0.9, 0.95, 5, 0.7)
+    own = found(tmp_path, "own.npz", {0: [cat, dog], COUNT - 1: [dog]})
+    other = found(tmp_path, "other.npz", {0: [cat], COUNT - 1: [dog]})
+    as_detector(desk, own, other)
+    preview.wait_for_samples()
+
+    def told() -> list[str]:
+        return [
+            label.full() for label in preview.window.findChildren(CutLabel) if label.isVisible()
+        ]
+
+    def says(*captions: str) -> bool:
+        return set(captions) <= set(told())
+
+    qtbot = preview.qtbot
+    qtbot.waitUntil(
+        lambda: says("float · 1 boxes", "int8 · 2 boxes, 1 as float's"), timeout=PATIENCE_MS
+    )
+    pair = preview.find(OverlayPair, "")
+    colours = {
+        QColor(pair.grab().toImage().pixel(x, y)).name()
+        for x in range(pair.width()) for y in range(pair.height())
+    }  # fmt: skip
+    assert {"#56b4e9", "#d55e00"} <= colours  # agreed, and alone
+    qtbot.keyClick(preview.grid, Qt.Key.Key_End)
+    assert says("float", "int8")  # until it is drawn
+    qtbot.waitUntil(
+        lambda: says("float · 1 boxes", "int8 · 1 boxes, 1 as float's"), timeout=PATIENCE_MS
+    )
+
+
+def test_a_drawing_nobody_waits_for_is_ended(preview: Preview, desk: Desk, tmp_path: Path) -> None:
+    preview.wait_for_samples()
+    outputs = found(tmp_path, "own.npz", {})
+    as_detector(desk, outputs, outputs)
+    preview.wait_for_samples()
+    store = preview.page.store
+    assert store is not None
+    assert store.wanted.overlay is not None
+    drawings = Drawings(desk.lanes, store.wanted.overlay, store.wanted.fingerprint, LARGE)
+    drawings.want([200])
+    first = drawings.job
+    assert first is not None
+    drawings.want([300])
+    preview.qtbot.waitUntil(lambda: drawings.drawn(300) is not None, timeout=PATIENCE_MS)
+    assert first.state == "cancelled"
+    assert drawings.drawn(200) is None
+
+
+def test_data_that_is_gone_is_told_where_the_drawing_would_be(
+    preview: Preview, desk: Desk, tmp_path: Path
+) -> None:
+    preview.wait_for_samples()
+    outputs = found(tmp_path, "own.npz", {})
+    as_detector(desk, outputs, outputs)
+    preview.wait_for_samples()
+    pair = preview.find(OverlayPair, "")
+    (tmp_path / "d.npz").unlink()
+    preview.qtbot.keyClick(preview.grid, Qt.Key.Key_End)
+    preview.qtbot.waitUntil(lambda: not pair.isVisible(), timeout=PATIENCE_MS)
+    said = [label.text() for label in preview.window.findChildren(QLabel) if label.isVisible()]
+    assert any("d.npz" in each.replace("\u200b", "") for each in said)

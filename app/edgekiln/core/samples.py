@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from edgekiln.core.data import DataSource
+from edgekiln.core.data import DataSource, Preprocessing
+from edgekiln.core.model import Signature
 
 N = TypeVar("N", int, float)
 Which = Literal["all", "wrong", "lost", "differ"]
@@ -54,6 +55,52 @@ class Answer:
 
     of: int
     score: float
+
+
+@dataclass(frozen=True)
+class OverlayInputs:
+    """`outputs` of two reports on the same data, detectors' or segmenters', and how a sample of it
+    becomes the models' picture. `class_names`: as far as they are known."""
+
+    candidate: Path
+    reference: Path
+    data: DataSource
+    signature: Signature
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OverlayPlan:
+    """`samples`: indexes in the data as loaded; `side`: of a drawing, in pixels; `fingerprint`: of
+    the data the reports were made on."""
+
+    samples: tuple[int, ...]
+    side: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Two square PNGs of one sample with what each model says of it.
+
+    Of a detector: the boxes of each, and how many of them agree. Of a segmenter `alike`: the share
+    of pixels that are of the same class in both; None for boxes.
+    """
+
+    of_float: Path
+    of_candidate: Path
+    float_boxes: int = 0
+    boxes: int = 0
+    agreeing: int = 0
+    alike: float | None = None
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """One for each sample of the plan, in its order."""
+
+    drawn: tuple[Overlay, ...]
 
 
 @dataclass(frozen=True, eq=False)

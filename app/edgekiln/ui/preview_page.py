@@ -15,6 +15,7 @@ from edgekiln.ui import figures
 from edgekiln.ui.data_looks import Looks as SliceLooks
 from edgekiln.ui.export_dialog import ExportDialog
 from edgekiln.ui.live_tab import LiveTab, live_start
+from edgekiln.ui.overlays import overlay_inputs
 from edgekiln.ui.preview_candidates import candidate_list
 from edgekiln.ui.preview_looks import Looks
 from edgekiln.ui.preview_tiles import metric_tiles, primary
@@ -224,7 +225,8 @@ class PreviewPage(Page):
         reference = result.float_report
         of_float = None if reference is None else reference.outputs
         inputs = ListInputs(report.outputs, of_float, self._data())
-        store = self._store_of(Wanted(inputs, report.data_fingerprint))
+        overlay = overlay_inputs(candidate, report, reference, inputs.data)
+        store = self._store_of(Wanted(inputs, report.data_fingerprint, overlay))
         place = column()
         place.setObjectName("samples")
         self._fill = partial(self._fill_samples, place, store, candidate.scheme, report)

@@ -11,11 +11,12 @@ from PySide6.QtGui import QPixmap
 
 from edgekiln.core.data import PER_SHEET, SHEET_COLUMNS, DataSource, ThumbnailPlan, Thumbnails
 from edgekiln.core.errors import UserError
-from edgekiln.core.samples import ListInputs, SampleList, Samples, read_samples
+from edgekiln.core.samples import ListInputs, OverlayInputs, SampleList, Samples, read_samples
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Job
 from edgekiln.jobs.lanes import Lanes
 from edgekiln.ui import tasks
+from edgekiln.ui.overlays import Drawings
 
 SIDE = 72  # pixels of a picture in the grid
 LARGE = 320  # and of the one that is looked at
@@ -25,10 +26,11 @@ _SHEETS_KEPT = 40  # about 1 MB each
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a store is about: another one of these, another store."""
+    """What a store is about: another one of these, another store. `overlay`: of boxes or masks."""
 
     inputs: ListInputs
     fingerprint: str
+    overlay: OverlayInputs | None = None
 
 
 class SampleStore(QObject):
@@ -43,6 +45,7 @@ class SampleStore(QObject):
         self.error: UserError | None = None
         self.pictures: Pictures | None = None
         self.large: Pictures | None = None
+        self.drawings: Drawings | None = None
         self.job: Job | None = None
         self._lanes = lanes
         self._before = before if before is not None and before.is_of(wanted) else None
@@ -60,6 +63,8 @@ class SampleStore(QObject):
 
     def close(self, heir: SampleStore | None = None) -> None:
         """Nobody looks any more: end what is being listed, and drawn, but what its heir shows."""
+        if self.drawings is not None:
+            self.drawings.close()
         kept = heir is not None and heir.is_of(self.wanted)
         drawn = [] if kept else [each for each in (self.pictures, self.large) if each is not None]
         for job in (self.job, *(each.job for each in drawn)):
@@ -82,6 +87,9 @@ class SampleStore(QObject):
             before, self._before = self._before, None
             self.pictures = (before and before.pictures) or Pictures(self._lanes, data)
             self.large = (before and before.large) or Pictures(self._lanes, data, LARGE)
+            overlay = self.wanted.overlay
+            if overlay is not None:
+                self.drawings = Drawings(self._lanes, overlay, self.wanted.fingerprint, LARGE)
 
     def _over(self) -> None:
         if self.job is not None and self.error is None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 from edgekiln.core.accuracy import AccuracyReport
 from edgekiln.core.samples import NO_CLASS, Answer, Samples, Which
 from edgekiln.core.text import Words
+from edgekiln.ui.overlays import OverlayPair
 from edgekiln.ui.sample_grid import Names, SampleGrid
 from edgekiln.ui.sample_store import SampleStore
 from edgekiln.ui.theme import Tokens, Tone
@@ -67,6 +68,7 @@ class SamplesTab(QWidget):
         self._pair.hide()
         self._nothing = text("", "muted")
         self._picture, self._name = PictureView(tokens), line("", "strong")
+        self._overlay, self._why = OverlayPair(words, tokens, scheme), text("", "muted")
         self._said = line("", "muted")
         headers = (words("Answer"), "float", scheme)
         self._answers = table(tokens, words("Answers"), headers, self._no_rows(), 0, _ROWS, 48)
@@ -76,6 +78,8 @@ class SamplesTab(QWidget):
             store.pictures.arrived.connect(self._show_picture)
         if store.large is not None:
             store.large.arrived.connect(self._show_picture)
+        if store.drawings is not None:
+            store.drawings.arrived.connect(self._show_picture)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON_MS)
@@ -114,7 +118,9 @@ class SamplesTab(QWidget):
         self._choice.setCurrentIndex(self._order.index(self._looking.which))
         self._choice.activated.connect(self._choose)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        detail = card(self._picture, self._name, self._said, self._answers, gap=6)
+        detail = card(
+            self._picture, self._overlay, self._why, self._name, self._said, self._answers, gap=6
+        )
         detail.setMinimumWidth(_DETAIL)
         grid = column(self._nothing, self._grid, wide=1)
         middle = QWidget()
@@ -122,7 +128,7 @@ class SamplesTab(QWidget):
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(12)
         beside.addWidget(grid, 2)
-        beside.addWidget(detail, 1)
+        beside.addWidget(detail, 1 if self._store.drawings is None else 2)
         head = row(self._choice, self._pair, self._count, gap=12, wide=2)
         column(*self._warnings(), head, middle, wide=len(self._warnings()) + 1, into=self)
 
@@ -178,9 +184,10 @@ class SamplesTab(QWidget):
     def _enlarge(self) -> None:
         """The one that is looked at, and the next ones, for the arrow keys."""
         shown = self._grid.shown
-        if self._store.large is not None and self._looking.sample in shown:
+        drawer = self._store.drawings or self._store.large
+        if drawer is not None and self._looking.sample in shown:
             at = shown.index(self._looking.sample)
-            self._store.large.want([*shown[at : at + _AHEAD], *shown[max(0, at - 1) : at]])
+            drawer.want([*shown[at : at + _AHEAD], *shown[max(0, at - 1) : at]])
 
     def _sentence(self, sample: int) -> str:
         words, samples, names = self._words, self._samples, self._names
@@ -219,6 +226,16 @@ class SamplesTab(QWidget):
         return Cell(("● " if first else "") + f"{found[0]:.3f}", tone, number=True)
 
     def _show_picture(self) -> None:
+        sample, drawings = self._looking.sample, self._store.drawings
+        error = None if drawings is None else drawings.error(sample)
+        self._overlay.setVisible(drawings is not None and error is None)
+        self._picture.setVisible(drawings is None or error is not None)
+        said = "" if error is None else self._words.render(error.what)
+        self._why.setText(said if error is None else f"{said} {self._words.render(error.why)}")
+        self._why.setVisible(error is not None)
+        if drawings is not None and error is None:
+            self._overlay.put(drawings.drawn(sample), self._names.tip(sample))
+            return
         sharp = [each for each in (self._store.large, self._store.pictures) if each is not None]
         found = (each.picture(self._looking.sample) for each in sharp)
         drawn = next((each for each in found if each is not None), None)

@@ -38,6 +38,7 @@ _MADE_FROM_MODEL = frozenset(
         "quantize",
         "list-samples",
         "thumbnails",
+        "overlay",
         "bundle",
         "check-data",
         "propose",

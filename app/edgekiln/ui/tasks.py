@@ -41,7 +41,14 @@ from edgekiln.core.plans import (
     SizePlan,
 )
 from edgekiln.core.reporting import ReportInputs, ReportPlan, WrittenReport
-from edgekiln.core.samples import ListInputs, ListPlan, SampleList
+from edgekiln.core.samples import (
+    ListInputs,
+    ListPlan,
+    OverlayInputs,
+    OverlayPlan,
+    Overlays,
+    SampleList,
+)
 from edgekiln.core.text import say
 from edgekiln.jobs.job import Task
 from edgekiln.jobs.lanes import CONVERT, DATA, LOOK, PICTURES, device_lane
@@ -59,6 +66,7 @@ PLACES: dict[str, str] = {
     "offer-sizes": "model",
     "list-samples": "preview",
     "thumbnails": "preview",
+    "overlay": "preview",
     "report": "preview",
     "host-key": "devices",
     "probe": "devices",
@@ -139,6 +147,12 @@ def check_data(data: DataSource, plan: DataCheckPlan) -> Task[DataCheck]:
 def thumbnails(data: DataSource, plan: ThumbnailPlan) -> Task[Thumbnails]:
     """Samples as pictures."""
     return Task("thumbnails", data, plan, Thumbnails, say("Draw samples"), PICTURES)
+
+
+def overlay(inputs: OverlayInputs, plan: OverlayPlan) -> Task[Overlays]:
+    """Samples with both models' boxes or masks."""
+    title = say("Draw the answers of both models")
+    return Task("overlay", inputs, plan, Overlays, title, PICTURES)
 
 
 def list_samples(inputs: ListInputs, fingerprint: str) -> Task[SampleList]:

@@ -56,7 +56,11 @@ def draw(data: DataSet, index: int, size: int) -> Image.Image:
     raw = data.raw(index)
     if data.has_sounds():
         raw = spectrogram(raw)
-    pixels = raw.astype(np.uint8) if data.has_pixels() else gray_map(raw)
+    return scaled(raw.astype(np.uint8) if data.has_pixels() else gray_map(raw), size)
+
+
+def scaled(pixels: Array, size: int) -> Image.Image:
+    """uint8 [height, width] or [height, width, channels] as a picture like those of `draw`."""
     flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
     picture = Image.fromarray(flat)
     factor = size / max(picture.size)
