@@ -117,39 +117,38 @@ class OverlayPair(QWidget):
 
     def __init__(self, words: Words, tokens: Tokens, scheme: str) -> None:
         super().__init__()
-        self._words, self._scheme = words, scheme
+        self._words = words
         self._views = (PictureView(tokens), PictureView(tokens))
-        self._captions: tuple[CutLabel, CutLabel] = (line("", "strong"), line("", "strong"))
+        self._counts: tuple[CutLabel, CutLabel] = (line("", "muted"), line("", "muted"))
         self._said = text("", "muted")
-        each = zip(self._captions, self._views, strict=True)
-        pair = row(*(column(caption, view, gap=2, wide=1) for caption, view in each), gap=12)
+        each = zip(("float", scheme), self._counts, self._views, strict=True)
+        whole = (column(line(n, "strong"), said, v, gap=2, wide=2) for n, said, v in each)
+        pair = row(*whole, gap=12)
         column(pair, self._said, gap=6, wide=0, into=self)
         self.put(None, "")
 
     def put(self, drawn: Overlay | None, sample: str) -> None:
         """Show a drawing of a sample; None: that it is being made."""
         files = ("", "") if drawn is None else (str(drawn.of_float), str(drawn.of_candidate))
-        for view, caption, file, said in zip(
-            self._views, self._captions, files, self._figures(drawn), strict=True
+        for view, count, file, said in zip(
+            self._views, self._counts, files, self._figures(drawn), strict=True
         ):
             picture = QPixmap(file) if file else QPixmap()
             view.show_picture(picture, picture.rect())
-            view.setAccessibleName(f"{sample} · {said}")
-            caption.set_full(said)
+            view.setAccessibleName(f"{sample} · {said}" if said else sample)
+            count.set_full(said)
         self._said.setText(self._meaning(drawn))
 
     def _figures(self, drawn: Overlay | None) -> tuple[str, str]:
-        words, scheme = self._words, self._scheme
+        words = self._words
         if drawn is None:
-            return "float", scheme
+            return "", ""
         if drawn.alike is not None:
-            share = figures.percent(drawn.alike)
-            return "float", words("{scheme} · {share} as float", scheme=scheme, share=share)
+            return "", words("{share} as float", share=figures.percent(drawn.alike))
         return (
-            words("float · {boxes} boxes", boxes=drawn.float_boxes),
+            words("boxes: {boxes}", boxes=drawn.float_boxes),
             words(
-                "{scheme} · {boxes} boxes, {agreeing} as float's",
-                scheme=scheme,
+                "boxes: {boxes}, {agreeing} as float's",
                 boxes=drawn.boxes,
                 agreeing=drawn.agreeing,
             ),
