@@ -6,13 +6,12 @@ Failed. Done is believed only with exit code 0. Large results are files; message
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgekiln.core.codec import CodecError, decode, encode
+from edgekiln.core import codec
 from edgekiln.core.quantization import Attempt
 from edgekiln.core.text import Text
 
@@ -80,24 +79,17 @@ class Failed:
 
 
 Message = Request | Ready | Progress | Found | Log | Done | Failed
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Request, Ready, Progress, Found, Log, Done, Failed)
-}
+_KINDS: tuple[type[Message], ...] = (Request, Ready, Progress, Found, Log, Done, Failed)
 
 
 def to_line(message: Message) -> bytes:
     """One message as one UTF-8 line, newline included."""
-    return json.dumps(encode(message), ensure_ascii=False).encode() + b"\n"
+    return codec.to_line(message)
 
 
 def from_line(line: bytes) -> Message:
     """The message of a line; CodecError when it is none."""
-    try:
-        data = json.loads(line)
-        kind = _KINDS[data["$"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CodecError(f"not a message: {line[:200]!r}") from error
-    return decode(kind, data)
+    return codec.from_line(line, _KINDS)
 
 
 def own_stdout() -> BinaryIO:

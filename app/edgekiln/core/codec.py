@@ -8,9 +8,10 @@ to it, so that a result folder can be renamed, zipped and mailed.
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -157,3 +158,18 @@ def _expect(holds: bool, data: Any, hint: Any, where: str) -> Any:
     if not holds:
         raise CodecError(f"{where}: expected {hint}, found {str(data)[:80]!r}")
     return data
+
+
+def to_line(message: Any) -> bytes:
+    """A message as one UTF-8 line of JSON, newline included."""
+    return json.dumps(encode(message), ensure_ascii=False).encode() + b"\n"
+
+
+def from_line(line: bytes, kinds: Iterable[type[T]]) -> T:
+    """The message of a line, of one of these kinds; CodecError when it is none."""
+    try:
+        data = json.loads(line)
+        kind = {kind.__name__: kind for kind in kinds}[data["$"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CodecError(f"not a message: {line[:200]!r}") from error
+    return decode(kind, data)

@@ -6,12 +6,11 @@ other models.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekiln.core import codec
 from edgekiln.core.artifact import Artifact
-from edgekiln.core.codec import CodecError, decode, encode
 from edgekiln.core.data import Preprocessing
 from edgekiln.core.text import Text
 
@@ -74,21 +73,14 @@ class LiveRefusal:
 
 
 LiveMessage = LiveStart | LiveAsk | LiveAnswer | LiveRefusal
-_KINDS: dict[str, type[LiveMessage]] = {
-    kind.__name__: kind for kind in (LiveStart, LiveAsk, LiveAnswer, LiveRefusal)
-}
+_KINDS: tuple[type[LiveMessage], ...] = (LiveStart, LiveAsk, LiveAnswer, LiveRefusal)
 
 
 def to_line(message: LiveMessage) -> bytes:
     """As one UTF-8 line."""
-    return json.dumps(encode(message), ensure_ascii=False).encode() + b"\n"
+    return codec.to_line(message)
 
 
 def from_line(line: bytes) -> LiveMessage:
     """The message of a line; CodecError when it is none."""
-    try:
-        data = json.loads(line)
-        kind = _KINDS[data["$"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CodecError(f"not a message: {line[:200]!r}") from error
-    return decode(kind, data)
+    return codec.from_line(line, _KINDS)
