@@ -16,6 +16,7 @@ from edgekiln.ui import figures
 from edgekiln.ui.camera import Camera, why_no_camera
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
+from edgekiln.ui.widgets.choose_path import dropped
 from edgekiln.ui.widgets.kit import (
     Action,
     button,
@@ -78,10 +79,8 @@ class LiveTab(QFrame):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Run the first one."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.run(Path(paths[0]))
+        if (path := dropped(event)) is not None:
+            self.run(path)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """The camera runs only where it is seen."""

@@ -30,7 +30,7 @@ from edgekiln.ui.settings import Settings
 from edgekiln.ui.settings_page import SettingsPage
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.choose_path import choose_file, choose_folder
+from edgekiln.ui.widgets.choose_path import choose_file, choose_folder, dropped
 from edgekiln.ui.widgets.page import Page, Ways, takes_keys
 from edgekiln.ui.widgets.rail import Place, Rail, RailButton
 from edgekiln.ui.widgets.strip import Strip
@@ -123,10 +123,8 @@ class MainWindow(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open the first one."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.open_model(Path(paths[0]))
+        if (path := dropped(event)) is not None:
+            self.open_model(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Nothing that runs is ended without a question, but the drawing of pictures."""

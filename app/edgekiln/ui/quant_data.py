@@ -18,7 +18,7 @@ from edgekiln.ui.data_looks import Looks, Told, proposed
 from edgekiln.ui.data_page import classes_of
 from edgekiln.ui.state import Desk
 from edgekiln.ui.theme import Tokens
-from edgekiln.ui.widgets.choose_path import choose_data, choose_folder
+from edgekiln.ui.widgets.choose_path import choose_data, choose_folder, dropped
 from edgekiln.ui.widgets.kit import (
     Action,
     button,
@@ -142,10 +142,8 @@ class Picker(QFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         """Take the first one."""
         self._mark("card")
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.taken.emit(Path(paths[0]))
+        if (path := dropped(event)) is not None:
+            self.taken.emit(path)
 
     def _mark(self, kind: str) -> None:
         self.setProperty("box", kind)

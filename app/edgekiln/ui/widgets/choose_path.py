@@ -1,9 +1,10 @@
-"""Asking the desktop for a file or a folder."""
+"""A file or a folder from the desktop: asked for, or dropped."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from edgekiln.core.text import Words
@@ -29,3 +30,12 @@ def choose_data(words: Words, parent: QWidget) -> Path | None:
     kinds = f"{words('Data')} ({_DATA});;{words('All files')} (*)"
     chosen, _ = QFileDialog.getOpenFileName(parent, words("Choose data"), "", kinds)
     return Path(chosen) if chosen else None
+
+
+def dropped(event: QDropEvent) -> Path | None:
+    """The first file or folder that was dropped, taken; None where none of this computer was."""
+    paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+    if not paths:
+        return None
+    event.acceptProposedAction()
+    return Path(paths[0])
